@@ -1,0 +1,1 @@
+//! Where to cut: large files by content, small files into bundles.

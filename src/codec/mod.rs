@@ -1,0 +1,1 @@
+//! Encodings with hard length limits: everything read is hostile.

@@ -1,0 +1,1 @@
+//! The source and target side: the one place for the platform.

@@ -1,0 +1,1 @@
+//! Which chunk is where: bounded-memory lookup over immutable sorted segments.

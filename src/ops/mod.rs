@@ -1,0 +1,1 @@
+//! Operations: plan, then execute; they emit events and never print.

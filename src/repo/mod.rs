@@ -1,0 +1,1 @@
+//! A repository on a storage; the only writer of objects.

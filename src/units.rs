@@ -1,0 +1,177 @@
+//! Times, sizes and durations: as numbers, as people write them, as they are printed.
+
+use crate::error::{Error, Result};
+use std::fmt;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// One kibibyte.
+pub const KIB: u64 = 1 << 10;
+/// One mebibyte.
+pub const MIB: u64 = 1 << 20;
+/// One gibibyte.
+pub const GIB: u64 = 1 << 30;
+
+/// A moment, in milliseconds since 1970-01-01T00:00:00Z. Used for the storage's clock and for snapshots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Time(pub i64);
+
+impl Time {
+    /// This host's clock. Protocol decisions use the storage's clock instead.
+    pub fn local_now() -> Time {
+        Time::from(SystemTime::now())
+    }
+
+    /// `self - earlier`, zero when `earlier` is later.
+    pub fn since(self, earlier: Time) -> Duration {
+        Duration::from_millis(self.0.saturating_sub(earlier.0).max(0) as u64)
+    }
+
+    /// Later by `by`.
+    pub fn plus(self, by: Duration) -> Time {
+        Time(self.0.saturating_add(by.as_millis().min(i64::MAX as u128) as i64))
+    }
+
+    /// Earlier by `by`.
+    pub fn minus(self, by: Duration) -> Time {
+        Time(self.0.saturating_sub(by.as_millis().min(i64::MAX as u128) as i64))
+    }
+
+    /// RFC 3339 in UTC with whole seconds, as `--json` prints it.
+    pub fn rfc3339(self) -> String {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(t) => t.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            Err(_) => format!("@{}ms", self.0),
+        }
+    }
+
+    /// `2026-01-31 12:00:00` in the host's time zone, for people.
+    pub fn local(self) -> String {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(t) => t.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            Err(_) => format!("@{}ms", self.0),
+        }
+    }
+}
+
+impl From<SystemTime> for Time {
+    fn from(t: SystemTime) -> Time {
+        match t.duration_since(UNIX_EPOCH) {
+            Ok(d) => Time(d.as_millis() as i64),
+            Err(e) => Time(-(e.duration().as_millis() as i64)),
+        }
+    }
+}
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.rfc3339())
+    }
+}
+
+/// `1.5 MiB`: a size for people, binary units.
+pub fn human_bytes(bytes: u64) -> String {
+    const UNITS: [&str; 6] = ["KiB", "MiB", "GiB", "TiB", "PiB", "EiB"];
+    if bytes < KIB {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1023.95 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}
+
+/// Parses `512`, `32M`, `1.5GiB`, `10 kb`: binary units in every spelling.
+pub fn parse_bytes(text: &str) -> Result<u64> {
+    let bad = || Error::usage(format!("{text:?} is not a size; write for example 512, 64K, 32M or 1.5G"));
+    let trimmed = text.trim();
+    let split = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+    let (number, unit) = trimmed.split_at(split);
+    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b') {
+        "" => 1,
+        "k" => KIB,
+        "m" => MIB,
+        "g" => GIB,
+        "t" => GIB * 1024,
+        _ => return Err(bad()),
+    };
+    let value = number.parse::<f64>().map_err(|_| bad())? * factor as f64;
+    if !(0.0..9.0e18).contains(&value) {
+        return Err(bad());
+    }
+    Ok(value as u64)
+}
+
+/// `1h 2m 3s`, `12s`: a duration for people.
+pub fn human_duration(d: Duration) -> String {
+    let s = d.as_secs();
+    match (s / 3600, s / 60 % 60, s % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m {s}s"),
+        (h, m, s) => format!("{h}h {m}m {s}s"),
+    }
+}
+
+/// Parses `90s`, `15m`, `24h`, `7d`, `1h30m`; a bare number is refused, since its unit would be a guess.
+pub fn parse_duration(text: &str) -> Result<Duration> {
+    let bad = || Error::usage(format!("{text:?} is not a duration; write for example 90s, 15m, 24h or 7d"));
+    let mut seconds = 0u64;
+    let mut rest = text.trim();
+    if rest.is_empty() {
+        return Err(bad());
+    }
+    if rest == "0" {
+        return Ok(Duration::ZERO);
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(bad)?;
+        let number: u64 = rest[..digits].parse().map_err(|_| bad())?;
+        let factor = match rest.as_bytes()[digits] {
+            b's' => 1,
+            b'm' => 60,
+            b'h' => 3600,
+            b'd' => 86_400,
+            b'w' => 604_800,
+            _ => return Err(bad()),
+        };
+        seconds = number.checked_mul(factor).and_then(|n| seconds.checked_add(n)).ok_or_else(bad)?;
+        rest = &rest[digits + 1..];
+    }
+    Ok(Duration::from_secs(seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes() {
+        assert_eq!(human_bytes(1023), "1023 B");
+        assert_eq!(human_bytes(1536), "1.5 KiB");
+        assert_eq!(human_bytes(MIB), "1.0 MiB");
+        for (text, n) in [("0", 0), ("64K", 65536), ("1.5GiB", GIB * 3 / 2), ("10 kb", 10240)] {
+            assert_eq!(parse_bytes(text).unwrap(), n, "{text}");
+        }
+        for bad in ["", "x", "1x", "-1", "1e9", "99999999999999T"] {
+            assert!(parse_bytes(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations() {
+        assert_eq!(parse_duration("1h30m").unwrap(), Duration::from_secs(5400));
+        assert_eq!(parse_duration("0").unwrap(), Duration::ZERO);
+        for bad in ["", "5", "h", "1y", "99999999999999999999d"] {
+            assert!(parse_duration(bad).is_err(), "{bad}");
+        }
+        assert_eq!(human_duration(Duration::from_secs(3723)), "1h 2m 3s");
+    }
+
+    #[test]
+    fn times() {
+        assert_eq!(Time(0).rfc3339(), "1970-01-01T00:00:00Z");
+        assert_eq!(Time(5).since(Time(10)), Duration::ZERO);
+    }
+}
