@@ -1,1 +1,3 @@
 //! A repository on a storage; the only writer of objects.
+
+pub mod chunks;
