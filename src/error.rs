@@ -77,7 +77,8 @@ impl Kind {
             BucketMissing | NoRepository => 10,
             RepositoryExists | Changed => 11,
             PassphraseMissing | PassphraseWrong | RoleNeeded => 12,
-            CredentialsMissing | CredentialsRefused | PermissionDenied | WrongRegion | ClockSkew => 13,
+            CredentialsMissing | CredentialsRefused | PermissionDenied | WrongRegion
+            | ClockSkew => 13,
             Network | NameLookup | Tls | ConnectionRefused => 14,
             NotRepository | Damaged | NewerFormat => 15,
             Interrupted => 130,
@@ -141,7 +142,14 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// A new error of `kind`; `message` says what is wrong, without a full stop.
     pub fn new(kind: Kind, message: impl Into<String>) -> Self {
-        Error { inner: Box::new(Inner { kind, context: vec![message.into()], hint: None, source: None }) }
+        Error {
+            inner: Box::new(Inner {
+                kind,
+                context: vec![message.into()],
+                hint: None,
+                source: None,
+            }),
+        }
     }
 
     /// [`Kind::Failed`] with a message.
@@ -170,7 +178,10 @@ impl Error {
     }
 
     /// Attaches the underlying cause; its text is printed after the context.
-    pub fn with_source(mut self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+    pub fn with_source(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
         self.inner.source = Some(source.into());
         self
     }
@@ -212,7 +223,11 @@ impl Error {
             }
             text.push_str(part);
         }
-        let mut cause = self.inner.source.as_deref().map(|s| s as &dyn std::error::Error);
+        let mut cause = self
+            .inner
+            .source
+            .as_deref()
+            .map(|s| s as &dyn std::error::Error);
         while let Some(error) = cause {
             let part = error.to_string();
             if !text.ends_with(&part) {
@@ -229,7 +244,11 @@ impl Error {
 pub fn one_line(text: &str) -> String {
     text.chars()
         .flat_map(|c| {
-            if c.is_control() { c.escape_default().collect::<Vec<_>>() } else { vec![c] }
+            if c.is_control() {
+                c.escape_default().collect::<Vec<_>>()
+            } else {
+                vec![c]
+            }
         })
         .collect()
 }
@@ -276,14 +295,23 @@ mod tests {
 
     #[test]
     fn prints_one_line_outermost_first() {
-        let e = Error::failed("no such\nthing").context("reading \x1b[31mx").context("backup").hint("try again");
-        assert_eq!(e.to_string(), "backup: reading \\u{1b}[31mx: no such\\nthing; try again");
+        let e = Error::failed("no such\nthing")
+            .context("reading \x1b[31mx")
+            .context("backup")
+            .hint("try again");
+        assert_eq!(
+            e.to_string(),
+            "backup: reading \\u{1b}[31mx: no such\\nthing; try again"
+        );
         assert_eq!(e.kind().exit_code(), 1);
     }
 
     #[test]
     fn a_full_disk_has_its_own_kind() {
-        let e = Error::io("writing x", std::io::Error::from(std::io::ErrorKind::StorageFull));
+        let e = Error::io(
+            "writing x",
+            std::io::Error::from(std::io::ErrorKind::StorageFull),
+        );
         assert_eq!(e.kind(), Kind::NoSpace);
     }
 }

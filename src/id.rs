@@ -100,7 +100,10 @@ mod tests {
     #[test]
     fn hex_round_trip_and_refusals() {
         let id = Id::sha256(b"");
-        assert_eq!(id.hex(), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+        assert_eq!(
+            id.hex(),
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+        );
         assert_eq!(id.hex().parse::<Id>().unwrap(), id);
         assert!(id.hex().to_uppercase().parse::<Id>().is_err());
         assert!("00".parse::<Id>().is_err());

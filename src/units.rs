@@ -28,12 +28,18 @@ impl Time {
 
     /// Later by `by`.
     pub fn plus(self, by: Duration) -> Time {
-        Time(self.0.saturating_add(by.as_millis().min(i64::MAX as u128) as i64))
+        Time(
+            self.0
+                .saturating_add(by.as_millis().min(i64::MAX as u128) as i64),
+        )
     }
 
     /// Earlier by `by`.
     pub fn minus(self, by: Duration) -> Time {
-        Time(self.0.saturating_sub(by.as_millis().min(i64::MAX as u128) as i64))
+        Time(
+            self.0
+                .saturating_sub(by.as_millis().min(i64::MAX as u128) as i64),
+        )
     }
 
     /// RFC 3339 in UTC with whole seconds, as `--json` prints it.
@@ -47,7 +53,10 @@ impl Time {
     /// `2026-01-31 12:00:00` in the host's time zone, for people.
     pub fn local(self) -> String {
         match jiff::Timestamp::from_millisecond(self.0) {
-            Ok(t) => t.to_zoned(jiff::tz::TimeZone::system()).strftime("%Y-%m-%d %H:%M:%S").to_string(),
+            Ok(t) => t
+                .to_zoned(jiff::tz::TimeZone::system())
+                .strftime("%Y-%m-%d %H:%M:%S")
+                .to_string(),
             Err(_) => format!("@{}ms", self.0),
         }
     }
@@ -85,11 +94,22 @@ pub fn human_bytes(bytes: u64) -> String {
 
 /// Parses `512`, `32M`, `1.5GiB`, `10 kb`: binary units in every spelling.
 pub fn parse_bytes(text: &str) -> Result<u64> {
-    let bad = || Error::usage(format!("{text:?} is not a size; write for example 512, 64K, 32M or 1.5G"));
+    let bad = || {
+        Error::usage(format!(
+            "{text:?} is not a size; write for example 512, 64K, 32M or 1.5G"
+        ))
+    };
     let trimmed = text.trim();
-    let split = trimmed.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(trimmed.len());
+    let split = trimmed
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(trimmed.len());
     let (number, unit) = trimmed.split_at(split);
-    let factor = match unit.trim().to_ascii_lowercase().trim_end_matches("ib").trim_end_matches('b') {
+    let factor = match unit
+        .trim()
+        .to_ascii_lowercase()
+        .trim_end_matches("ib")
+        .trim_end_matches('b')
+    {
         "" => 1,
         "k" => KIB,
         "m" => MIB,
@@ -116,7 +136,11 @@ pub fn human_duration(d: Duration) -> String {
 
 /// Parses `90s`, `15m`, `24h`, `7d`, `1h30m`; a bare number is refused, since its unit would be a guess.
 pub fn parse_duration(text: &str) -> Result<Duration> {
-    let bad = || Error::usage(format!("{text:?} is not a duration; write for example 90s, 15m, 24h or 7d"));
+    let bad = || {
+        Error::usage(format!(
+            "{text:?} is not a duration; write for example 90s, 15m, 24h or 7d"
+        ))
+    };
     let mut seconds = 0u64;
     let mut rest = text.trim();
     if rest.is_empty() {
@@ -136,7 +160,10 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
             b'w' => 604_800,
             _ => return Err(bad()),
         };
-        seconds = number.checked_mul(factor).and_then(|n| seconds.checked_add(n)).ok_or_else(bad)?;
+        seconds = number
+            .checked_mul(factor)
+            .and_then(|n| seconds.checked_add(n))
+            .ok_or_else(bad)?;
         rest = &rest[digits + 1..];
     }
     Ok(Duration::from_secs(seconds))
@@ -151,7 +178,12 @@ mod tests {
         assert_eq!(human_bytes(1023), "1023 B");
         assert_eq!(human_bytes(1536), "1.5 KiB");
         assert_eq!(human_bytes(MIB), "1.0 MiB");
-        for (text, n) in [("0", 0), ("64K", 65536), ("1.5GiB", GIB * 3 / 2), ("10 kb", 10240)] {
+        for (text, n) in [
+            ("0", 0),
+            ("64K", 65536),
+            ("1.5GiB", GIB * 3 / 2),
+            ("10 kb", 10240),
+        ] {
             assert_eq!(parse_bytes(text).unwrap(), n, "{text}");
         }
         for bad in ["", "x", "1x", "-1", "1e9", "99999999999999T"] {

@@ -12,7 +12,9 @@ pub struct TreePath(pub Vec<Vec<u8>>);
 impl TreePath {
     /// The containing directory's components and the last component; `None` for the root.
     pub fn split(&self) -> Option<(&[Vec<u8>], &[u8])> {
-        self.0.split_last().map(|(name, parent)| (parent, name.as_slice()))
+        self.0
+            .split_last()
+            .map(|(name, parent)| (parent, name.as_slice()))
     }
 
     /// `self` with one more component.

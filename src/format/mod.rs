@@ -2,4 +2,6 @@
 
 pub mod entry;
 
-pub use entry::{Blob, Content, Entry, Extent, FileKind, FileTime, LinkId, Piece, Stream, TreePath};
+pub use entry::{
+    Blob, Content, Entry, Extent, FileKind, FileTime, LinkId, Piece, Stream, TreePath,
+};

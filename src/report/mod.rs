@@ -34,6 +34,9 @@ mod tests {
     #[test]
     fn hostile_names_are_escaped() {
         assert_eq!(printable(b"a\x1b[31m\n\xff\\"), "a\\u{1b}[31m\\n\\xff\\\\");
-        assert_eq!(printable("gr\u{fc}n \u{202e}".as_bytes()), "gr\u{fc}n \\u{202e}");
+        assert_eq!(
+            printable("gr\u{fc}n \u{202e}".as_bytes()),
+            "gr\u{fc}n \\u{202e}"
+        );
     }
 }

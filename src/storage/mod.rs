@@ -159,8 +159,16 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
 /// Refuses keys that are not of the contract's form, so that no backend has to quote anything.
 pub fn check_key(key: &str) -> Result<()> {
     let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'/';
-    if key.is_empty() || key.len() > 200 || !key.bytes().all(plain) || key.starts_with('/') || key.contains("//") {
-        return Err(Error::new(Kind::Failed, format!("{key:?} is not a key of a repository object")));
+    if key.is_empty()
+        || key.len() > 200
+        || !key.bytes().all(plain)
+        || key.starts_with('/')
+        || key.contains("//")
+    {
+        return Err(Error::new(
+            Kind::Failed,
+            format!("{key:?} is not a key of a repository object"),
+        ));
     }
     Ok(())
 }
