@@ -163,6 +163,7 @@ pub fn check_key(key: &str) -> Result<()> {
         || key.len() > 200
         || !key.bytes().all(plain)
         || key.starts_with('/')
+        || key.ends_with('/')
         || key.contains("//")
     {
         return Err(Error::new(
@@ -171,4 +172,17 @@ pub fn check_key(key: &str) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Refuses a put with `TooLate` once the storage's clock is past its `not_after`.
+pub fn check_not_after(now: Time, options: &PutOptions) -> Result<()> {
+    match options.not_after {
+        Some(limit) if now > limit => Err(Error::new(
+            Kind::TooLate,
+            format!(
+                "an upload was held back: the listing that it rests on ended its use at {limit}, it is {now}"
+            ),
+        )),
+        _ => Ok(()),
+    }
 }
