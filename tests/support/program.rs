@@ -1,0 +1,143 @@
+//! Runs the program itself, in an environment that holds only what the test gives it.
+
+use super::temp_dir;
+use std::ffi::{OsStr, OsString};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// A run that takes longer hangs.
+const LIMIT: Duration = Duration::from_secs(600);
+
+/// A home directory of its own with an environment, in which the program runs any number of times.
+pub struct Corso {
+    home: tempfile::TempDir,
+    environment: Vec<(OsString, OsString)>,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub struct Finished {
+    /// The exit code; -1 if a signal ended it.
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Corso {
+    /// HOME is a fresh directory; of the test's own environment only PATH is kept.
+    pub fn new() -> Corso {
+        Corso {
+            home: temp_dir(),
+            environment: Vec::new(),
+        }
+    }
+
+    /// Sets a variable for all later runs.
+    pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Corso {
+        self.set(name, value);
+        self
+    }
+
+    /// Sets a variable for all later runs.
+    pub fn set(&mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) {
+        self.unset(name.as_ref());
+        self.environment
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+    }
+
+    /// Removes a variable again.
+    pub fn unset(&mut self, name: impl AsRef<OsStr>) {
+        self.environment.retain(|(n, _)| n != name.as_ref());
+    }
+
+    /// HOME, where the configuration file and the cache land.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The program with the environment set and standard input empty; for tests that need more than [`Corso::run`].
+    pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_corso"));
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", self.home())
+            .env("TZ", "UTC")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .envs(self.environment.iter().map(|(n, v)| (n, v)))
+            .current_dir(self.home())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs to the end.
+    pub fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Finished {
+        finish(self.command(arguments).spawn().unwrap(), &[])
+    }
+
+    /// Runs to the end with `input` on standard input.
+    pub fn run_with_input<A: AsRef<OsStr>>(&self, arguments: &[A], input: &[u8]) -> Finished {
+        finish(
+            self.command(arguments)
+                .stdin(Stdio::piped())
+                .spawn()
+                .unwrap(),
+            input,
+        )
+    }
+
+    /// Runs and expects exit code 0.
+    #[track_caller]
+    pub fn ok<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Finished {
+        self.fails(arguments, 0)
+    }
+
+    /// Runs and expects this exit code.
+    #[track_caller]
+    pub fn fails<A: AsRef<OsStr>>(&self, arguments: &[A], code: i32) -> Finished {
+        let finished = self.run(arguments);
+        let arguments: Vec<_> = arguments.iter().map(AsRef::as_ref).collect();
+        assert_eq!(finished.code, code, "{arguments:?}: {finished:#?}");
+        finished
+    }
+}
+
+/// Waits for the end, with all pipes served at once.
+fn finish(mut child: Child, input: &[u8]) -> Finished {
+    let (stdin, mut stdout, mut stderr) = (
+        child.stdin.take(),
+        child.stdout.take().unwrap(),
+        child.stderr.take().unwrap(),
+    );
+    std::thread::scope(|scope| {
+        // A program that ends without reading its input is no failure.
+        scope.spawn(|| stdin.map(|mut pipe| pipe.write_all(input)));
+        let text = |pipe: &mut dyn Read| {
+            let mut bytes = Vec::new();
+            pipe.read_to_end(&mut bytes).unwrap();
+            String::from_utf8_lossy(&bytes).into_owned()
+        };
+        let stdout = scope.spawn(move || text(&mut stdout));
+        let stderr = scope.spawn(move || text(&mut stderr));
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            if begin.elapsed() > LIMIT {
+                child.kill().unwrap();
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        Finished {
+            code: status.code().unwrap_or(-1),
+            stdout: stdout.join().unwrap(),
+            stderr: stderr.join().unwrap(),
+        }
+    })
+}
