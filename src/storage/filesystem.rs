@@ -4,6 +4,7 @@
 //! listed), syncs the file, moves it into place in one step and syncs the directory: after a crash or a power cut an
 //! object is there whole or not at all. Folders are 0700, files 0600.
 
+mod listing;
 mod platform;
 #[cfg(test)]
 mod tests;
@@ -215,76 +216,6 @@ impl FilesystemStorage {
             Err(e) => Err(failure("deleting", &path, e)),
         }
     }
-
-    /// Lists one directory in key order, then what is below it. `key` is its key with a slash, or empty.
-    fn walk(
-        &self,
-        directory: &Path,
-        key: &str,
-        prefix: &str,
-        each: &mut dyn FnMut(ObjectInfo) -> Result<()>,
-    ) -> Result<()> {
-        for (name, kind) in self.sorted_names(directory)? {
-            let child = format!("{key}{name}");
-            let below = child.starts_with(prefix) || prefix.starts_with(&child);
-            if !below || check_key(child.trim_end_matches('/')).is_err() {
-                continue;
-            }
-            let path = directory.join(name.trim_end_matches('/'));
-            match kind {
-                Entry::Folder => self.walk(&path, &child, prefix, each)?,
-                Entry::File if child.starts_with(prefix) => match fs::metadata(&path) {
-                    Ok(metadata) => each(info(child, &metadata)?)?,
-                    // Deleted since the directory was read.
-                    Err(e) if e.kind() == ErrorKind::NotFound => {}
-                    Err(e) => return Err(failure("reading", &path, e)),
-                },
-                Entry::File => {}
-            }
-        }
-        Ok(())
-    }
-
-    /// Files and folders of a directory; a folder's name gets its slash, so that byte order is key order.
-    fn sorted_names(&self, directory: &Path) -> Result<BTreeMap<String, Entry>> {
-        let entries = match fs::read_dir(directory) {
-            Ok(entries) => entries,
-            Err(e) if e.kind() == ErrorKind::NotFound => {
-                self.check_place()?;
-                return Ok(BTreeMap::new());
-            }
-            Err(e) => return Err(failure("listing", directory, e)),
-        };
-        let mut names = BTreeMap::new();
-        for entry in entries {
-            let entry = entry.map_err(|e| failure("listing", directory, e))?;
-            let Ok(name) = entry.file_name().into_string() else {
-                continue;
-            };
-            let mut kind = entry
-                .file_type()
-                .map_err(|e| failure("listing", directory, e))?;
-            if kind.is_symlink() {
-                // A folder moved to another disk and linked is fine; a link to nowhere is passed over.
-                let Ok(target) = fs::metadata(entry.path()) else {
-                    continue;
-                };
-                kind = target.file_type();
-            }
-            if kind.is_dir() {
-                names.insert(name + "/", Entry::Folder);
-            } else if kind.is_file() {
-                names.insert(name, Entry::File);
-            }
-        }
-        Ok(names)
-    }
-}
-
-#[derive(Clone, Copy)]
-enum Entry {
-    File,
-    Folder,
 }
 
 impl Storage for FilesystemStorage {
@@ -364,12 +295,7 @@ impl Storage for FilesystemStorage {
         self.check_place()?;
         // Start in the deepest folder that holds all of the prefix.
         let key = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
-        let directory = key
-            .split_terminator('/')
-            .fold(self.root.clone(), |path, part| path.join(part));
-        if key.is_empty() || directory.is_dir() {
-            self.walk(&directory, key, prefix, each)?;
-        }
+        self.walk(key, prefix, each)?;
         Ok(Listed {
             began,
             ended: self.now(),

@@ -188,3 +188,20 @@ fn a_full_disk_leaves_nothing_behind() {
     assert_eq!(error.kind(), Kind::NoSpace);
     assert_eq!(error.kind().exit_code(), 1);
 }
+
+#[cfg(unix)]
+#[test]
+fn links_are_followed_and_dangling_ones_noticed() {
+    let dir = tempfile::tempdir().unwrap();
+    let other = tempfile::tempdir().unwrap();
+    let storage = open(&dir);
+    fs::create_dir(other.path().join("disk")).unwrap();
+    std::os::unix::fs::symlink(other.path().join("disk"), dir.path().join("packs")).unwrap();
+    put(&storage, "packs/ab/1");
+    assert_eq!(keys(&storage, "packs/"), ["packs/ab/1"]);
+    drop(other);
+    for prefix in ["", "packs/"] {
+        let error = storage.list(prefix, &mut |_| Ok(())).unwrap_err();
+        assert!(error.to_string().contains("packs"), "{error}");
+    }
+}
