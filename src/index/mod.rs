@@ -16,6 +16,7 @@ mod filter;
 pub mod lookup;
 mod manifest;
 mod merge;
+mod output;
 mod own;
 mod place;
 pub mod segment;

@@ -1,7 +1,8 @@
 //! One immutable segment: sorted rows in checked blocks, read by offset.
 //!
 //! ```text
-//! block *            4,096 bytes: 85 rows of 48 bytes | first 16 bytes of BLAKE3(nonce, block number, rows)
+//! block *            4,096 bytes: 85 rows of 48 bytes | first 16 bytes of their BLAKE3, keyed with
+//!                    nonce | block number u64 | 8 zero bytes
 //! pack *             77 bytes: name 32 | domain 16 | size u64 | kind u8 | rows u32 | digest 16
 //! fence *            8 bytes: the first 8 bytes of the first id of each block
 //! filter word *      8 bytes
@@ -22,22 +23,22 @@ use std::path::Path;
 pub(crate) const BLOCK: usize = 4096;
 pub(crate) const ROW: usize = 48;
 pub(crate) const ROWS_PER_BLOCK: usize = 85;
-const ROWS_BYTES: usize = ROW * ROWS_PER_BLOCK;
-const PACK: usize = 77;
-const FOOTER: usize = 80;
-const MAGIC: [u8; 8] = *b"corso\0is";
-const VERSION: u32 = 1;
+pub(super) const ROWS_BYTES: usize = ROW * ROWS_PER_BLOCK;
+pub(super) const PACK: usize = 77;
+pub(super) const FOOTER: usize = 80;
+pub(super) const MAGIC: [u8; 8] = *b"corso\0is";
+pub(super) const VERSION: u32 = 1;
 
 /// An open segment. Any number of threads may read it.
 pub struct Segment {
-    medium: Medium,
-    rows: u64,
-    nonce: Id16,
-    fences: Vec<u64>,
-    filter: Filter,
-    packs: Vec<Pack>,
+    pub(super) medium: Medium,
+    pub(super) rows: u64,
+    pub(super) nonce: Id16,
+    pub(super) fences: Vec<u64>,
+    pub(super) filter: Filter,
+    pub(super) packs: Vec<Pack>,
     /// BLAKE3 of all but the blocks: what the manifest knows the segment by.
-    hash: [u8; 32],
+    pub(super) hash: [u8; 32],
 }
 
 impl Segment {
@@ -266,118 +267,7 @@ impl Iterator for Scan<'_> {
     }
 }
 
-/// Writes a segment in one pass from rows in order.
-pub(crate) struct Output {
-    medium: Medium,
-    nonce: Id16,
-    rows: u64,
-    fences: Vec<u64>,
-    filter: Filter,
-    buffer: Vec<u8>,
-    /// Where the block being filled begins in `buffer`.
-    block: usize,
-}
-
-/// Whole blocks are written together up to this many bytes.
-const WRITE: usize = 64 * BLOCK;
-
-impl Output {
-    /// `rows` is how many will come; more are accepted, and only make the filter worse.
-    pub(crate) fn new(medium: Medium, rows: u64) -> Result<Output> {
-        Ok(Output {
-            medium,
-            nonce: Id16::random()?,
-            rows: 0,
-            fences: Vec::with_capacity(rows.div_ceil(ROWS_PER_BLOCK as u64) as usize),
-            filter: Filter::new(rows),
-            buffer: Vec::with_capacity(WRITE),
-            block: 0,
-        })
-    }
-
-    pub(crate) fn push(&mut self, row: &Row) -> Result<()> {
-        if self.buffer.len() == self.block {
-            self.fences.push(word(&row.id, 0));
-        }
-        self.filter.insert(&row.id);
-        self.buffer.extend_from_slice(&row.id.0);
-        for number in [row.pack, row.offset, row.stored, row.raw] {
-            self.buffer.extend_from_slice(&number.to_be_bytes());
-        }
-        self.rows += 1;
-        if self.buffer.len() - self.block == ROWS_BYTES {
-            self.end_block()
-        } else {
-            Ok(())
-        }
-    }
-
-    fn end_block(&mut self) -> Result<()> {
-        self.buffer.resize(self.block + ROWS_BYTES, 0);
-        let check = block_check(
-            &self.nonce,
-            self.fences.len() as u64 - 1,
-            &self.buffer[self.block..],
-        );
-        self.buffer.extend_from_slice(&check);
-        self.block = self.buffer.len();
-        if self.buffer.len() < WRITE {
-            return Ok(());
-        }
-        self.block = 0;
-        let done = self.medium.append(&self.buffer);
-        self.buffer.clear();
-        done
-    }
-
-    /// Ends the segment, whose rows refer to `packs`.
-    pub(crate) fn finish(mut self, packs: Vec<Pack>) -> Result<Segment> {
-        if self.buffer.len() > self.block {
-            self.end_block()?;
-        }
-        self.medium.append(&self.buffer)?;
-        let mut meta = Vec::with_capacity(
-            packs.len() * PACK + (self.fences.len() + self.filter.words().len()) * 8,
-        );
-        packs.iter().for_each(|p| encode_pack(p, &mut meta));
-        for number in self.fences.iter().chain(self.filter.words()) {
-            meta.extend_from_slice(&number.to_be_bytes());
-        }
-        let too_many = |_| Error::failed("an index segment would have too many packs");
-        let mut footer = [0; FOOTER];
-        footer[..8].copy_from_slice(&MAGIC);
-        footer[8..12].copy_from_slice(&VERSION.to_be_bytes());
-        footer[12..16]
-            .copy_from_slice(&u32::try_from(packs.len()).map_err(too_many)?.to_be_bytes());
-        footer[16..24].copy_from_slice(&self.rows.to_be_bytes());
-        footer[24..32]
-            .copy_from_slice(&((self.filter.words().len() / LINE_WORDS) as u64).to_be_bytes());
-        footer[32..48].copy_from_slice(&self.nonce.0);
-        let hash = meta_hash(&meta, &footer);
-        footer[48..].copy_from_slice(&hash);
-        self.medium.append(&meta)?;
-        self.medium.append(&footer)?;
-        let Output {
-            medium,
-            nonce,
-            rows,
-            fences,
-            filter,
-            ..
-        } = self;
-        Ok(Segment {
-            medium,
-            rows,
-            nonce,
-            fences,
-            filter,
-            packs,
-            hash,
-        })
-    }
-}
-
-fn meta_hash(meta: &[u8], footer: &[u8; FOOTER]) -> [u8; 32] {
+pub(super) fn meta_hash(meta: &[u8], footer: &[u8; FOOTER]) -> [u8; 32] {
     *blake3::Hasher::new()
         .update(meta)
         .update(&footer[..48])
@@ -385,14 +275,13 @@ fn meta_hash(meta: &[u8], footer: &[u8; FOOTER]) -> [u8; 32] {
         .as_bytes()
 }
 
-fn block_check(nonce: &Id16, number: u64, rows: &[u8]) -> [u8; 16] {
-    let mut hasher = blake3::Hasher::new();
-    hasher
-        .update(&nonce.0)
-        .update(&number.to_be_bytes())
-        .update(rows);
+/// Keyed with nonce and number, so that a block counts only where it was written.
+pub(super) fn block_check(nonce: &Id16, number: u64, rows: &[u8]) -> [u8; 16] {
+    let mut key = [0; 32];
+    key[..16].copy_from_slice(&nonce.0);
+    key[16..24].copy_from_slice(&number.to_be_bytes());
     let mut check = [0; 16];
-    check.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
+    check.copy_from_slice(&blake3::keyed_hash(&key, rows).as_bytes()[..16]);
     check
 }
 
@@ -407,15 +296,6 @@ fn decode_row(bytes: &[u8; ROW]) -> Row {
         stored: number(40),
         raw: number(44),
     }
-}
-
-fn encode_pack(pack: &Pack, out: &mut Vec<u8>) {
-    out.extend_from_slice(&pack.name.0);
-    out.extend_from_slice(&pack.domain.0);
-    out.extend_from_slice(&pack.size.to_be_bytes());
-    out.push(pack.kind);
-    out.extend_from_slice(&pack.rows.to_be_bytes());
-    out.extend_from_slice(&pack.digest);
 }
 
 /// `bytes` has the length [`PACK`].

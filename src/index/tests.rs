@@ -243,6 +243,25 @@ fn no_folder_is_no_error() {
     check(&repository, &synced, 300, &|_| true);
 }
 
+#[test]
+fn a_folder_that_cannot_be_written_is_no_error() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("manifest")).unwrap();
+    let mut repository = Repository::default();
+    repository.put(0, HOME, vec![pack(0, 0..200)]);
+    let synced = repository.sync(Some(dir.path()), None);
+    assert_eq!(synced.warnings.len(), 1);
+    assert_eq!(synced.place, Place::Memory);
+    check(&repository, &synced, 300, &|_| true);
+    repository.put(1, HOME, vec![pack(1, 100..300)]);
+    check(
+        &repository,
+        &repository.sync(Some(dir.path()), Some(&synced.base)),
+        300,
+        &|_| true,
+    );
+}
+
 #[cfg(unix)]
 #[test]
 fn cache_files_are_private() {

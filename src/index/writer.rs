@@ -1,8 +1,9 @@
 //! Sorts rows into a segment with bounded memory.
 
 use super::merge::Merge;
+use super::output::Output;
 use super::place::Place;
-use super::segment::{Output, Segment};
+use super::segment::Segment;
 use super::{Pack, Row};
 use crate::error::{Error, Result};
 
