@@ -18,7 +18,7 @@ mod manifest;
 mod merge;
 mod output;
 mod own;
-mod place;
+pub(crate) mod place;
 pub mod segment;
 mod sync;
 mod writer;

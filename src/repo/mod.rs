@@ -1,3 +1,4 @@
 //! A repository on a storage; the only writer of objects.
 
+pub mod cache;
 pub mod chunks;
