@@ -4,8 +4,8 @@ use super::encode::{check_name, encode_entry};
 use super::node::{
     Child, frame, is_boundary, path_hash, path_len, path_weight, put_child, put_path,
 };
-use super::wire::put_array;
 use super::{Entry, FileKind, MAX_LEVELS, MAX_NODE, MAX_PATH, MIN_FANOUT, TreePath};
+use crate::codec::cbor::Writer;
 use crate::error::{Error, Result};
 use crate::id::Id;
 use zeroize::Zeroizing;
@@ -74,8 +74,8 @@ pub fn sums(entry: &Entry) -> (u64, u64) {
 /// The leaf being filled.
 #[derive(Default)]
 struct OpenLeaf {
-    /// Finished groups, encoded.
-    body: Vec<u8>,
+    /// Finished groups.
+    body: Writer,
     groups: usize,
     /// The open group: parent, number of entries, their encodings.
     parent: Vec<Vec<u8>>,
@@ -118,10 +118,9 @@ impl OpenLeaf {
 
     fn end_group(&mut self) {
         if self.entries > 0 {
-            put_array(&mut self.body, 2);
-            put_path(&mut self.body, &self.parent);
-            put_array(&mut self.body, self.entries);
-            self.body.append(&mut self.group);
+            put_path(self.body.array(2), &self.parent);
+            self.body.array(self.entries).raw(&self.group);
+            self.group.clear();
             self.groups += 1;
             self.entries = 0;
         }
@@ -131,7 +130,7 @@ impl OpenLeaf {
 /// An inner node being filled.
 #[derive(Default)]
 struct OpenInner {
-    body: Vec<u8>,
+    body: Writer,
     count: usize,
     first: TreePath,
     last_child: Id,
@@ -232,7 +231,7 @@ impl<F: FnMut(u8, Vec<u8>) -> Result<Id>> TreeBuilder<F> {
     fn end_leaf(&mut self) -> Result<()> {
         let mut leaf = std::mem::take(&mut self.leaf);
         leaf.end_group();
-        let id = (self.sink)(0, frame(0, leaf.groups, &leaf.body))?;
+        let id = (self.sink)(0, frame(0, leaf.groups, &leaf.body.into_vec()))?;
         self.add_child(
             1,
             Child {
@@ -249,8 +248,9 @@ impl<F: FnMut(u8, Vec<u8>) -> Result<Id>> TreeBuilder<F> {
         if self.inner.len() <= index {
             self.inner.push(OpenInner::default());
         }
-        let mut item = Vec::new();
+        let mut item = Writer::new();
         put_child(&mut item, &child);
+        let item = item.into_vec();
         let is_full = |n: &OpenInner| n.count >= MIN_FANOUT && n.body.len() + item.len() > MAX_NODE;
         if self.inner.get(index).is_some_and(is_full) {
             self.end_inner(level)?;
@@ -258,7 +258,7 @@ impl<F: FnMut(u8, Vec<u8>) -> Result<Id>> TreeBuilder<F> {
         let Some(open) = self.inner.get_mut(index) else {
             return Ok(());
         };
-        open.body.extend_from_slice(&item);
+        open.body.raw(&item);
         open.count += 1;
         open.last_child = child.id;
         open.files += child.files;
@@ -287,7 +287,7 @@ impl<F: FnMut(u8, Vec<u8>) -> Result<Id>> TreeBuilder<F> {
                 ..OpenInner::default()
             },
         );
-        let id = (self.sink)(level, frame(level, open.count, &open.body))?;
+        let id = (self.sink)(level, frame(level, open.count, &open.body.into_vec()))?;
         self.add_child(
             level + 1,
             Child {

@@ -1,7 +1,7 @@
 //! An entry as deterministic CBOR.
 
-use super::wire::{put_array, put_bytes, put_int, put_true, put_uint};
 use super::{Blob, Content, Entry, FileKind, FileTime, MAX_ENTRY, MAX_LEVELS, MAX_NAME, Piece};
+use crate::codec::cbor::{Fields, Writer};
 use crate::error::{Error, Result};
 
 /// Map keys of an entry.
@@ -33,45 +33,40 @@ pub mod key {
 
 /// Encodes `entry` under its last path component `name`. Empty, zero and absent fields are left out.
 ///
-/// Fails ([`crate::error::Kind::Failed`]) when the name or the whole is too long, or a time's nanoseconds are out of range;
+/// Fails ([`crate::error::Kind::Failed`]) when a name or the whole is too long, or a field is out of its range;
 /// [`super::fit_entry`] moves what is long to chunks first.
 pub fn encode_entry(name: &[u8], entry: &Entry) -> Result<Vec<u8>> {
     check_name(name)?;
-    let mut map = MapWriter {
-        out: Vec::with_capacity(192),
-        pairs: 0,
-    };
-    map.out.push(0);
-    put_bytes(map.key(key::NAME), name);
-    put_uint(map.key(key::KIND), entry.kind as u64);
-    put_owner(&mut map, entry);
-    put_times_and_identity(&mut map, entry)?;
-    if !entry.link.is_empty() {
-        put_bytes(map.key(key::LINK), &entry.link);
-    }
-    if entry.rdev != (0, 0) {
-        put_pair(map.key(key::RDEV), entry.rdev.0.into(), entry.rdev.1.into());
-    }
-    if entry.content != Content::default() {
-        put_content(map.key(key::CONTENT), &entry.content)?;
-    }
-    put_blob(&mut map, key::EXTENTS, &entry.extents)?;
-    put_blob(&mut map, key::XATTRS, &entry.xattrs)?;
-    put_windows(&mut map, entry)?;
-    if entry.unstable {
-        put_true(map.key(key::UNSTABLE));
-    }
-    // At most 23 pairs: the head of the map is the one byte reserved for it.
-    if let Some(head) = map.out.first_mut() {
-        *head = 0xa0 | map.pairs;
-    }
-    if map.out.len() > MAX_ENTRY {
+    check_times(entry)?;
+    check_contents(entry)?;
+    let mut writer = Writer::with_capacity(192);
+    writer.map(|map| {
+        map.bytes(key::NAME, name);
+        map.u64(key::KIND, entry.kind as u64);
+        put_owner(map, entry);
+        put_times_and_identity(map, entry);
+        put_nonempty(map, key::LINK, &entry.link);
+        if entry.rdev != (0, 0) {
+            put_pair(map.key(key::RDEV), entry.rdev.0.into(), entry.rdev.1.into());
+        }
+        if entry.content != Content::default() {
+            put_content(map.key(key::CONTENT), &entry.content);
+        }
+        put_blob(map, key::EXTENTS, &entry.extents);
+        put_blob(map, key::XATTRS, &entry.xattrs);
+        put_windows(map, entry);
+        if entry.unstable {
+            map.key(key::UNSTABLE).bool(true);
+        }
+    });
+    let raw = writer.into_vec();
+    if raw.len() > MAX_ENTRY {
+        let len = raw.len();
         return Err(Error::failed(format!(
-            "the metadata of one file takes {} bytes, more than {MAX_ENTRY}",
-            map.out.len()
+            "the metadata of one file takes {len} bytes, more than {MAX_ENTRY}"
         )));
     }
-    Ok(map.out)
+    Ok(raw)
 }
 
 /// A component must be usable as a file name on some platform: not empty, `.` or `..`, without `/` and NUL, not too long.
@@ -95,106 +90,46 @@ pub fn check_name(name: &[u8]) -> Result<()> {
     Ok(())
 }
 
-struct MapWriter {
-    out: Vec<u8>,
-    pairs: u8,
-}
-
-impl MapWriter {
-    fn key(&mut self, key: u64) -> &mut Vec<u8> {
-        self.pairs += 1;
-        put_uint(&mut self.out, key);
-        &mut self.out
-    }
-
-    fn number(&mut self, key: u64, value: u64) {
-        if value != 0 {
-            put_uint(self.key(key), value);
-        }
-    }
-}
-
-fn put_owner(map: &mut MapWriter, entry: &Entry) {
-    map.number(key::MODE, entry.mode.into());
-    map.number(key::UID, entry.uid.into());
-    map.number(key::GID, entry.gid.into());
-    if !entry.user.is_empty() {
-        put_bytes(map.key(key::USER), &entry.user);
-    }
-    if !entry.group.is_empty() {
-        put_bytes(map.key(key::GROUP), &entry.group);
-    }
-}
-
-fn put_times_and_identity(map: &mut MapWriter, entry: &Entry) -> Result<()> {
-    if entry.mtime != FileTime::default() {
-        put_time(map.key(key::MTIME), entry.mtime)?;
-    }
-    if entry.ctime != FileTime::default() {
-        put_time(map.key(key::CTIME), entry.ctime)?;
-    }
-    map.number(key::SIZE, entry.size);
-    map.number(key::INODE, entry.inode);
-    map.number(key::DEVICE, entry.device);
-    if let Some((device, inode)) = entry.hardlink {
-        put_pair(map.key(key::HARDLINK), device, inode);
-    }
-    Ok(())
-}
-
-fn put_windows(map: &mut MapWriter, entry: &Entry) -> Result<()> {
-    if let Some(attributes) = entry.win_attributes {
-        put_uint(map.key(key::WIN_ATTRIBUTES), attributes.into());
-    }
-    if let Some(created) = entry.created {
-        put_time(map.key(key::CREATED), created)?;
-    }
-    if !entry.streams.is_empty() {
-        let out = map.key(key::STREAMS);
-        put_array(out, entry.streams.len());
-        for stream in &entry.streams {
-            put_array(out, 2);
-            put_bytes(out, &stream.name);
-            put_content(out, &stream.content)?;
-        }
-    }
-    put_blob(map, key::SECURITY, &entry.security)
-}
-
-fn put_pair(out: &mut Vec<u8>, a: u64, b: u64) {
-    put_array(out, 2);
-    put_uint(out, a);
-    put_uint(out, b);
-}
-
-fn put_time(out: &mut Vec<u8>, time: FileTime) -> Result<()> {
-    if time.nanos > 999_999_999 {
-        return Err(Error::failed(format!(
+fn check_times(entry: &Entry) -> Result<()> {
+    let times = [Some(entry.mtime), Some(entry.ctime), entry.created];
+    match times.into_iter().flatten().find(|t| t.nanos > 999_999_999) {
+        Some(time) => Err(Error::failed(format!(
             "a file time has {} nanoseconds",
             time.nanos
-        )));
+        ))),
+        None => Ok(()),
     }
-    put_array(out, 2);
-    put_int(out, time.secs);
-    put_uint(out, time.nanos.into());
-    Ok(())
 }
 
-fn put_content(out: &mut Vec<u8>, content: &Content) -> Result<()> {
-    if content.depth >= MAX_LEVELS {
-        return Err(Error::failed(format!(
-            "a content list has depth {}",
-            content.depth
-        )));
+fn check_contents(entry: &Entry) -> Result<()> {
+    let blobs = [&entry.extents, &entry.xattrs, &entry.security];
+    let stored = blobs.into_iter().filter_map(|b| {
+        if let Some(Blob::Stored(c)) = b {
+            Some(c)
+        } else {
+            None
+        }
+    });
+    let streams = entry.streams.iter().map(|s| &s.content);
+    for content in std::iter::once(&entry.content).chain(streams).chain(stored) {
+        if content.depth >= MAX_LEVELS {
+            return Err(Error::failed(format!(
+                "a content list has depth {}",
+                content.depth
+            )));
+        }
+        content
+            .pieces
+            .iter()
+            .try_for_each(|piece| check_piece(piece, content.depth))?;
     }
-    content
-        .pieces
-        .iter()
-        .try_for_each(|piece| check_piece(piece, content.depth))?;
-    put_array(out, 2);
-    put_uint(out, content.depth.into());
-    put_pieces(out, &content.pieces);
-    Ok(())
+    match entry.streams.iter().find(|s| s.name.len() > MAX_NAME) {
+        Some(stream) => Err(Error::failed(format!(
+            "the name of a stream has {} bytes",
+            stream.name.len()
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// A piece has bytes, ends below 2^64, and stands for a whole chunk where that holds a list.
@@ -208,29 +143,82 @@ pub fn check_piece(piece: &Piece, depth: u8) -> Result<()> {
     Ok(())
 }
 
-/// A content list: the array that entries and list chunks have in common.
-pub fn put_pieces(out: &mut Vec<u8>, pieces: &[Piece]) {
-    put_array(out, pieces.len());
-    for piece in pieces {
-        put_array(out, 3);
-        put_bytes(out, &piece.chunk.0);
-        put_uint(out, piece.offset);
-        put_uint(out, piece.len);
+fn put_nonempty(map: &mut Fields<'_>, key: u64, bytes: &[u8]) {
+    if !bytes.is_empty() {
+        map.bytes(key, bytes);
     }
 }
 
-fn put_blob(map: &mut MapWriter, key: u64, blob: &Option<Blob>) -> Result<()> {
-    match blob {
-        None => Ok(()),
-        Some(Blob::Inline(bytes)) => {
-            put_bytes(map.key(key), bytes);
-            Ok(())
+fn put_owner(map: &mut Fields<'_>, entry: &Entry) {
+    map.u64_nonzero(key::MODE, entry.mode.into());
+    map.u64_nonzero(key::UID, entry.uid.into());
+    map.u64_nonzero(key::GID, entry.gid.into());
+    put_nonempty(map, key::USER, &entry.user);
+    put_nonempty(map, key::GROUP, &entry.group);
+}
+
+fn put_times_and_identity(map: &mut Fields<'_>, entry: &Entry) {
+    for (key, time) in [(key::MTIME, entry.mtime), (key::CTIME, entry.ctime)] {
+        if time != FileTime::default() {
+            put_time(map.key(key), time);
         }
+    }
+    map.u64_nonzero(key::SIZE, entry.size);
+    map.u64_nonzero(key::INODE, entry.inode);
+    map.u64_nonzero(key::DEVICE, entry.device);
+    if let Some((device, inode)) = entry.hardlink {
+        put_pair(map.key(key::HARDLINK), device, inode);
+    }
+}
+
+fn put_windows(map: &mut Fields<'_>, entry: &Entry) {
+    if let Some(attributes) = entry.win_attributes {
+        map.u64(key::WIN_ATTRIBUTES, attributes.into());
+    }
+    if let Some(created) = entry.created {
+        put_time(map.key(key::CREATED), created);
+    }
+    if !entry.streams.is_empty() {
+        let w = map.key(key::STREAMS).array(entry.streams.len());
+        for stream in &entry.streams {
+            put_content(w.array(2).bytes(&stream.name), &stream.content);
+        }
+    }
+    put_blob(map, key::SECURITY, &entry.security);
+}
+
+fn put_pair(w: &mut Writer, a: u64, b: u64) {
+    w.array(2).u64(a).u64(b);
+}
+
+fn put_time(w: &mut Writer, time: FileTime) {
+    w.array(2).i64(time.secs).u64(time.nanos.into());
+}
+
+fn put_content(w: &mut Writer, content: &Content) {
+    put_pieces(w.array(2).u64(content.depth.into()), &content.pieces);
+}
+
+/// A content list: the array that entries and list chunks have in common.
+pub fn put_pieces(w: &mut Writer, pieces: &[Piece]) {
+    w.array(pieces.len());
+    for piece in pieces {
+        w.array(3)
+            .bytes(piece.chunk)
+            .u64(piece.offset)
+            .u64(piece.len);
+    }
+}
+
+fn put_blob(map: &mut Fields<'_>, key: u64, blob: &Option<Blob>) {
+    match blob {
+        None => {}
+        Some(Blob::Inline(bytes)) => map.bytes(key, bytes),
         Some(Blob::Stored(content)) => put_content(map.key(key), content),
     }
 }
 
-/// The code of a kind, and back.
+/// The kind with this code.
 pub fn kind_from(code: u64) -> Option<FileKind> {
     use FileKind::*;
     [File, Dir, Symlink, Fifo, CharDevice, BlockDevice, Junction]

@@ -3,8 +3,8 @@
 use super::encode::encode_entry;
 use super::list::{ListBuilder, Pieces, Sink};
 use super::node::NodeSource;
-use super::wire::{Reader, put_array, put_bytes, put_uint};
 use super::{Blob, Content, Entry, Extent, INLINE, NODE_LIMIT, Piece};
+use crate::codec::cbor::{Reader, Writer};
 use crate::error::{Error, Result};
 
 /// Longest encoded list of extents, bytes.
@@ -19,16 +19,14 @@ pub type XattrList = Vec<(Vec<u8>, Vec<u8>)>;
 
 /// Encodes the extents of a sparse file: ascending, not touching, each of at least one byte.
 pub fn encode_extents(extents: &[Extent]) -> Result<Vec<u8>> {
-    let mut out = Vec::with_capacity(extents.len() * 11 + 5);
-    put_array(&mut out, extents.len());
+    let mut out = Writer::with_capacity(extents.len() * 11 + 5);
+    out.array(extents.len());
     let mut end = None;
     for extent in extents {
         end = Some(extent_end(extent, end)?);
-        put_array(&mut out, 2);
-        put_uint(&mut out, extent.offset);
-        put_uint(&mut out, extent.len);
+        out.array(2).u64(extent.offset).u64(extent.len);
     }
-    Ok(out)
+    Ok(out.into_vec())
 }
 
 /// Decodes what [`encode_extents`] wrote, with the same checks.
@@ -42,16 +40,16 @@ pub fn decode_extents(bytes: &[u8]) -> Result<Vec<Extent>> {
     let mut r = Reader::new(bytes);
     let mut extents = Vec::new();
     let mut end = None;
-    for _ in 0..r.array()? {
+    for _ in 0..r.array(usize::MAX)? {
         r.array_of(2)?;
         let extent = Extent {
-            offset: r.uint()?,
-            len: r.uint()?,
+            offset: r.u64()?,
+            len: r.u64()?,
         };
         end = Some(extent_end(&extent, end)?);
         extents.push(extent);
     }
-    r.end()?;
+    r.finish()?;
     Ok(extents)
 }
 
@@ -70,15 +68,13 @@ fn extent_end(extent: &Extent, before: Option<u64>) -> Result<u64> {
 /// Encodes extended attributes; sorts them by name. A name that comes twice is an error.
 pub fn encode_xattrs(mut xattrs: XattrList) -> Result<Vec<u8>> {
     xattrs.sort();
-    let mut out = Vec::new();
-    put_array(&mut out, xattrs.len());
+    let mut out = Writer::new();
+    out.array(xattrs.len());
     let mut last: &[u8] = &[];
     for (name, value) in &xattrs {
         check_xattr_name(name, last)?;
         last = name;
-        put_array(&mut out, 2);
-        put_bytes(&mut out, name);
-        put_bytes(&mut out, value);
+        out.array(2).bytes(name).bytes(value);
     }
     if out.len() > XATTRS_LIMIT {
         return Err(Error::failed(format!(
@@ -86,7 +82,7 @@ pub fn encode_xattrs(mut xattrs: XattrList) -> Result<Vec<u8>> {
             out.len()
         )));
     }
-    Ok(out)
+    Ok(out.into_vec())
 }
 
 /// Decodes what [`encode_xattrs`] wrote.
@@ -100,14 +96,14 @@ pub fn decode_xattrs(bytes: &[u8]) -> Result<XattrList> {
     let mut r = Reader::new(bytes);
     let mut xattrs = XattrList::new();
     let mut last: &[u8] = &[];
-    for _ in 0..r.array()? {
+    for _ in 0..r.array(usize::MAX)? {
         r.array_of(2)?;
         let name = r.bytes(XATTR_NAME)?;
         check_xattr_name(name, last)?;
         last = name;
         xattrs.push((name.to_vec(), r.bytes(XATTRS_LIMIT)?.to_vec()));
     }
-    r.end()?;
+    r.finish()?;
     Ok(xattrs)
 }
 
@@ -255,14 +251,14 @@ fn encoded_content(content: &Content) -> usize {
 /// Replaces a list by one piece of the next depth.
 fn deepen(content: &mut Content, sink: &mut Sink<'_>) -> Result<()> {
     let len = content.len();
-    let mut raw = Vec::new();
+    let mut raw = Writer::new();
     super::encode::put_pieces(&mut raw, &content.pieces);
     if raw.len() > NODE_LIMIT {
         return Err(Error::failed(
             "a content list was not built with a list builder",
         ));
     }
-    let chunk = sink(raw)?;
+    let chunk = sink(raw.into_vec())?;
     *content = Content {
         depth: content.depth + 1,
         pieces: vec![Piece {

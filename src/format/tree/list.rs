@@ -2,9 +2,9 @@
 
 use super::decode;
 use super::encode::{check_piece, put_pieces};
-use super::node::{NodeSource, is_boundary, leading_u64};
-use super::wire::{Reader, head_len};
+use super::node::{NodeSource, head_len, is_boundary, leading_u64};
 use super::{Content, INLINE, MAX_LEVELS, MAX_NODE, NODE_LIMIT, Piece};
+use crate::codec::cbor::{Reader, Writer};
 use crate::error::{Context, Error, Result};
 use crate::id::Id;
 
@@ -99,9 +99,9 @@ impl ListBuilder {
             .iter()
             .try_fold(0u64, |n, p| n.checked_add(p.len));
         let len = len.ok_or_else(|| Error::failed("a content list is longer than 2^64 bytes"))?;
-        let mut raw = Vec::with_capacity(level.size + 5);
+        let mut raw = Writer::with_capacity(level.size + 5);
         put_pieces(&mut raw, &level.pieces);
-        let chunk = sink(raw)?;
+        let chunk = sink(raw.into_vec())?;
         self.add(
             depth + 1,
             Piece {
@@ -174,7 +174,7 @@ impl<'a, S: NodeSource + ?Sized> Pieces<'a, S> {
         }
         let mut r = Reader::new(&raw);
         let pieces = decode::pieces(&mut r, depth)?;
-        r.end()?;
+        r.finish()?;
         if pieces.iter().map(|p| p.len).sum::<u64>() != piece.len {
             return Err(Error::damaged("its length is not what the list above says"));
         }

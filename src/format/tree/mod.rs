@@ -12,7 +12,6 @@ mod list;
 mod node;
 mod read;
 mod walk;
-mod wire;
 
 #[cfg(test)]
 mod tests;

@@ -1,7 +1,7 @@
 //! Nodes: their frame, the children of inner nodes, paths; and where nodes come from.
 
-use super::wire::{Keys, Reader, head_len, put_array, put_bytes, put_map, put_uint};
 use super::{MAX_LEVELS, MAX_NAME, MAX_PATH, MEAN_NODE, MIN_NODE, NODE_LIMIT, TreePath};
+use crate::codec::cbor::{Reader, Writer};
 use crate::error::{Error, Result};
 use crate::id::Id;
 
@@ -37,30 +37,36 @@ pub struct Child {
 
 /// The node's map around `body`, which is an array of `count` encoded groups or children.
 pub fn frame(level: u8, count: usize, body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(body.len() + 16);
-    put_map(&mut out, 2);
-    put_uint(&mut out, 1);
-    put_uint(&mut out, level.into());
-    put_uint(&mut out, 2);
-    put_array(&mut out, count);
-    out.extend_from_slice(body);
-    out
+    let mut writer = Writer::with_capacity(body.len() + 16);
+    writer.map(|map| {
+        map.u64(1, level.into());
+        map.key(2).array(count).raw(body);
+    });
+    writer.into_vec()
 }
 
 /// Encodes one child of an inner node.
-pub fn put_child(out: &mut Vec<u8>, child: &Child) {
-    put_array(out, 4);
-    put_path(out, &child.first.0);
-    put_bytes(out, &child.id.0);
-    put_uint(out, child.files);
-    put_uint(out, child.bytes);
+pub fn put_child(w: &mut Writer, child: &Child) {
+    put_path(w.array(4), &child.first.0);
+    w.bytes(child.id).u64(child.files).u64(child.bytes);
 }
 
 /// A path as an array of byte strings.
-pub fn put_path(out: &mut Vec<u8>, parts: &[Vec<u8>]) {
-    put_array(out, parts.len());
+pub fn put_path(w: &mut Writer, parts: &[Vec<u8>]) {
+    w.array(parts.len());
     for part in parts {
-        put_bytes(out, part);
+        w.bytes(part);
+    }
+}
+
+/// Length of the head of a CBOR item with argument `n`.
+pub fn head_len(n: u64) -> usize {
+    match n {
+        0..=0x17 => 1,
+        0x18..=0xff => 2,
+        0x100..=0xffff => 3,
+        0x1_0000..=0xffff_ffff => 5,
+        _ => 9,
     }
 }
 
@@ -77,7 +83,7 @@ pub fn path_weight(parts: &[Vec<u8>]) -> usize {
 }
 
 fn path(r: &mut Reader<'_>) -> Result<Vec<Vec<u8>>> {
-    let n = r.array()?;
+    let n = r.array(usize::MAX)?;
     let mut weight = 0;
     let mut parts = Vec::with_capacity(n.min(16));
     for _ in 0..n {
@@ -131,19 +137,20 @@ impl RawNode {
             )));
         }
         let mut r = Reader::new(&raw);
-        let mut keys = Keys::new(&mut r)?;
         let (mut found, mut body) = (None, None);
-        while let Some(key) = keys.next(&mut r)? {
+        r.map(|key, r| {
             match key {
-                1 => found = Some(r.uint()?),
+                1 => found = Some(r.u64()?),
+                // Passed over here, so that all of the node is known to be well formed.
                 2 => {
                     body = Some(r.position());
-                    r.skip()?;
+                    return Ok(false);
                 }
-                _ => r.skip()?,
+                _ => return Ok(false),
             }
-        }
-        r.end()?;
+            Ok(true)
+        })?;
+        r.finish()?;
         match (found, body) {
             (Some(found), Some(body)) if found == u64::from(level) && level < MAX_LEVELS => {
                 Ok(RawNode { raw, body })
@@ -157,17 +164,17 @@ impl RawNode {
 
     /// The children of an inner node: at least one, first paths ascending.
     pub fn children(&self) -> Result<Vec<Child>> {
-        let mut r = Reader::at(&self.raw, self.body);
-        let n = r.array()?;
+        let mut r = Reader::new(self.raw.get(self.body..).unwrap_or_default());
+        let n = r.array(usize::MAX)?;
         let mut children: Vec<Child> = Vec::with_capacity(n.min(self.raw.len() / 38));
         for _ in 0..n {
             r.array_of(4)?;
             let first = TreePath(path(&mut r)?);
             let child = Child {
                 first,
-                id: Id(r.fixed()?),
-                files: r.uint()?,
-                bytes: r.uint()?,
+                id: r.id()?,
+                files: r.u64()?,
+                bytes: r.u64()?,
             };
             let in_order = children.last().is_none_or(|last| last.first < child.first);
             if !in_order || child.first.0.is_empty() {
@@ -185,9 +192,9 @@ impl RawNode {
 
     /// The groups of a leaf, to be read one entry after another.
     pub fn into_leaf(self) -> Result<Leaf> {
-        let mut r = Reader::at(&self.raw, self.body);
-        let groups_left = r.array()?;
-        let pos = r.position();
+        let mut r = Reader::new(self.raw.get(self.body..).unwrap_or_default());
+        let groups_left = r.array(usize::MAX)?;
+        let pos = self.body + r.position();
         Ok(Leaf {
             raw: self.raw,
             pos,
@@ -211,7 +218,8 @@ pub struct Leaf {
 impl Leaf {
     /// The next entry's encoding; its parent is then in [`Self::parent`].
     pub fn next(&mut self) -> Result<Option<&[u8]>> {
-        let mut r = Reader::at(&self.raw, self.pos);
+        let rest = self.raw.get(self.pos..).unwrap_or_default();
+        let mut r = Reader::new(rest);
         if self.entries_left == 0 {
             if self.groups_left == 0 {
                 return Ok(None);
@@ -219,7 +227,7 @@ impl Leaf {
             self.groups_left -= 1;
             r.array_of(2)?;
             self.parent = path(&mut r)?;
-            self.entries_left = r.array()?;
+            self.entries_left = r.array(usize::MAX)?;
             if self.entries_left == 0 {
                 return Err(Error::damaged(
                     "a leaf of the tree has a directory without entries",
@@ -227,8 +235,8 @@ impl Leaf {
             }
         }
         self.entries_left -= 1;
-        let bytes = super::decode::entry_bytes(&self.raw, &mut r)?;
-        self.pos = r.position();
+        let bytes = super::decode::entry_bytes(rest, &mut r)?;
+        self.pos += r.position();
         Ok(Some(bytes))
     }
 }

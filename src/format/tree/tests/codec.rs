@@ -135,10 +135,9 @@ proptest! {
 fn an_entry_of_a_later_version_is_read() {
     let mut raw = encode_entry(b"n", &Entry::new(FileKind::Dir)).unwrap();
     raw[0] += 2;
-    // 23: {"a": [1.5, nothing]}, 24: tag 1 of 1
-    raw.extend_from_slice(&[
-        0x17, 0xa1, 0x61, b'a', 0x82, 0xf9, 0x3e, 0x00, 0xf6, 0x18, 0x18, 0xc1, 0x01,
-    ]);
+    // 23: [{1: [true, null]}, -5], 24: "text"
+    raw.extend_from_slice(&[0x17, 0x82, 0xa1, 0x01, 0x82, 0xf5, 0xf6, 0x24]);
+    raw.extend_from_slice(b"\x18\x18\x64text");
     let (name, entry) = decode_entry(&raw).unwrap();
     assert_eq!((name, entry.kind), (b"n".to_vec(), FileKind::Dir));
 }

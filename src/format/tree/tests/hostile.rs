@@ -1,26 +1,25 @@
 //! Nodes that no builder writes: every one must be refused, without loops and large allocations.
 
 use super::*;
+use crate::codec::cbor::Writer;
 use crate::error::Kind;
 use crate::format::tree::node::{Child, frame, put_child, put_path};
-use crate::format::tree::wire::put_array;
 use proptest::prelude::*;
 
 fn leaf(groups: &[(&str, &[&str])]) -> Vec<u8> {
-    let mut body = Vec::new();
+    let mut body = Writer::new();
     for (parent, names) in groups {
-        put_array(&mut body, 2);
-        put_path(&mut body, &path(parent).0);
-        put_array(&mut body, names.len());
+        put_path(body.array(2), &path(parent).0);
+        body.array(names.len());
         for name in *names {
-            body.extend(encode_entry(name.as_bytes(), &Entry::new(FileKind::Dir)).unwrap());
+            body.raw(&encode_entry(name.as_bytes(), &Entry::new(FileKind::Dir)).unwrap());
         }
     }
-    frame(0, groups.len(), &body)
+    frame(0, groups.len(), &body.into_vec())
 }
 
 fn inner(level: u8, children: &[(&str, Id)]) -> Vec<u8> {
-    let mut body = Vec::new();
+    let mut body = Writer::new();
     for (first, id) in children {
         put_child(
             &mut body,
@@ -32,7 +31,7 @@ fn inner(level: u8, children: &[(&str, Id)]) -> Vec<u8> {
             },
         );
     }
-    frame(level, children.len(), &body)
+    frame(level, children.len(), &body.into_vec())
 }
 
 /// Reads everything in both ways; both must fail with [`Kind::Damaged`].
@@ -80,7 +79,7 @@ fn children_that_disagree_with_their_parent() {
     );
     let empty = store.put(leaf(&[]));
     let sums = {
-        let mut body = Vec::new();
+        let mut body = Writer::new();
         put_child(
             &mut body,
             &Child {
@@ -90,7 +89,7 @@ fn children_that_disagree_with_their_parent() {
                 bytes: 0,
             },
         );
-        frame(1, 1, &body)
+        frame(1, 1, &body.into_vec())
     };
     let roots = [
         inner(1, &[("a", a), ("b", b)]),
