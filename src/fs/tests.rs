@@ -40,3 +40,21 @@ fn this_host_has_names() {
     assert!(!platform().is_empty());
     raise_open_files_limit();
 }
+
+#[cfg(unix)]
+#[test]
+fn a_signal_asks_for_a_stop() {
+    let stop = crate::report::Stop::default();
+    install_stop_signals(&stop).unwrap();
+    signal_hook::low_level::raise(signal_hook::consts::SIGTERM).unwrap();
+    for _ in 0..500 {
+        if stop.requested() {
+            break;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    assert_eq!(
+        stop.check().unwrap_err().kind(),
+        crate::error::Kind::Terminated
+    );
+}

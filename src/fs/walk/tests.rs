@@ -198,3 +198,5 @@ fn metadata_is_complete() {
         "a directory's link count means nothing"
     );
 }
+
+mod special;
