@@ -36,7 +36,8 @@ pub struct Options {
     pub one_file_system: bool,
 }
 
-/// One thing that a walk comes upon.
+/// One thing that a walk comes upon. Nearly all are items, so a box for them would only cost.
+#[allow(clippy::large_enum_variant)]
 pub enum Walked {
     /// A file, directory or other entry.
     Item(Item),
