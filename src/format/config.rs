@@ -134,7 +134,7 @@ impl Config {
     /// Refuses settings that no repository may have.
     pub fn check(&self) -> Result<()> {
         let ChunkSizes { min, avg, max } = self.chunker;
-        let problem = if !(64 <= min && min <= avg && avg <= max && max as usize <= MAX_CHUNK) {
+        let problem = if !(64 <= min && min < avg && avg < max && max as usize <= MAX_CHUNK) {
             "chunk sizes"
         } else if !(4 << 10..=512 << 20).contains(&self.pack_size) {
             "pack size"
