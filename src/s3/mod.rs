@@ -1,1 +1,25 @@
-//! The S3 client: a sans-I/O core, a thin ureq shell, a request meter.
+//! The S3 client: a sans-I/O core (build, sign, parse), a thin ureq shell, a request meter.
+//!
+//! - [`sigv4`], [`canonical`]: signatures; [`request`], [`response`]: one file per action;
+//! - [`credentials`], [`region`], [`endpoint`], [`provider`]: who asks, where, and what that place can do;
+//! - [`clock`], [`retry`], [`meter`]: the server's time, when to try again, what it cost;
+//! - [`transport`]: HTTP as one trait, so that all of the above is tested without a network;
+//! - [`client`]: all of it together; [`explain`]: its failures in plain words.
+
+pub mod canonical;
+pub mod client;
+pub mod clock;
+pub mod credentials;
+mod download;
+pub mod endpoint;
+pub mod explain;
+pub mod meter;
+pub mod provider;
+pub mod proxy;
+pub mod region;
+pub mod request;
+pub mod response;
+pub mod retry;
+pub mod sigv4;
+pub mod tls;
+pub mod transport;

@@ -1,0 +1,428 @@
+//! The client of one bucket: signs, sends, watches the clock and the region, tries again, counts.
+
+use super::clock::{Clock, parse_http_date};
+use super::credentials::Credentials;
+use super::endpoint::Endpoint;
+use super::meter::Meter;
+use super::provider::{self, Provider};
+use super::region::{DEFAULT_REGION, is_wrong_region};
+use super::request::{Action, Request};
+use super::response::S3Error;
+use super::response::xml::MAX_XML;
+use super::retry::{Attempts, Policy, Verdict, jitter, judge_broken, judge_error, retry_after};
+use super::sigv4::{Signer, ToSign};
+use super::transport::{Broken, HttpRequest, HttpResponse, Transport};
+use super::{canonical, download};
+use crate::storage::Usage;
+use crate::units::{MIB, Time};
+use std::io::Read;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+/// Where the time of an attempt and the time in the answer differ by more, refusals may be the clock's fault.
+const SKEW_THAT_MATTERS: Duration = Duration::from_secs(4 * 60);
+/// Bodies above this wait for `100 Continue`, so that a refusal is read instead of a broken pipe.
+const EXPECT_ABOVE: usize = MIB as usize;
+
+/// Longest error answer that is read.
+const MAX_ERROR: u64 = 64 * 1024;
+/// An attempt that brought this much of a body renews the time limit.
+const PROGRESS: u64 = 256 * 1024;
+
+/// An answer of status 2xx.
+#[derive(Debug)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Lower-case names.
+    pub headers: Vec<(String, String)>,
+    /// Empty for HEAD.
+    pub body: Vec<u8>,
+    /// The server's clock, where it said.
+    pub date: Option<Time>,
+    /// How long the last attempt took up to its headers.
+    pub took: Duration,
+    /// How many attempts were made.
+    pub attempts: u32,
+}
+
+impl Answer {
+    /// The first header of that name.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
+    }
+}
+
+/// Why there is no answer of status 2xx.
+#[derive(Clone, Debug)]
+pub enum Cause {
+    /// The server refused.
+    Service(S3Error),
+    /// The network failed.
+    Broken(Broken),
+    /// The body is longer than the limit that was given.
+    TooLong(u64),
+    /// The moment after which it must not be sent has passed.
+    TooLate,
+    /// The answer makes no sense.
+    Nonsense(String),
+}
+
+/// A failure after all attempts.
+#[derive(Clone, Debug)]
+pub struct Failure {
+    /// Of the last attempt.
+    pub cause: Cause,
+    /// How many attempts were made.
+    pub attempts: u32,
+}
+
+/// What one call may do.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest body that is read.
+    pub body: u64,
+    /// Latest moment at which it may be sent.
+    pub not_after: Option<Time>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            body: MAX_XML,
+            not_after: None,
+        }
+    }
+}
+
+/// See the module.
+pub struct Client {
+    transport: Box<dyn Transport>,
+    endpoint: Endpoint,
+    bucket: String,
+    credentials: Credentials,
+    region: RwLock<String>,
+    provider: Provider,
+    policy: Policy,
+    clock: Clock,
+    meter: Meter,
+    answered: AtomicBool,
+    sleep: fn(Duration),
+}
+
+impl Client {
+    /// A client for `bucket`. `region`: `None` lets the servers say.
+    pub fn new(
+        transport: Box<dyn Transport>,
+        endpoint: Endpoint,
+        bucket: &str,
+        region: Option<&str>,
+        credentials: Credentials,
+        policy: Policy,
+    ) -> Client {
+        let region = endpoint
+            .region()
+            .or(region)
+            .unwrap_or(DEFAULT_REGION)
+            .to_string();
+        let provider = provider::of_host(endpoint.host());
+        Client {
+            transport,
+            bucket: bucket.to_string(),
+            credentials,
+            region: RwLock::new(region),
+            provider,
+            policy,
+            clock: Clock::default(),
+            meter: Meter::default(),
+            answered: AtomicBool::new(false),
+            sleep: std::thread::sleep,
+            endpoint,
+        }
+    }
+
+    /// The storage's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// What was asked so far.
+    pub fn usage(&self) -> Usage {
+        self.meter.usage()
+    }
+
+    /// The bucket.
+    pub fn bucket(&self) -> &str {
+        &self.bucket
+    }
+
+    /// The endpoint.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The region in use: given, learned, or the default.
+    pub fn region(&self) -> String {
+        self.region
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Uses another region from now on.
+    pub fn set_region(&self, region: &str) {
+        *self.region.write().unwrap_or_else(PoisonError::into_inner) = region.to_string();
+    }
+
+    /// What the provider can do.
+    pub fn provider(&self) -> Provider {
+        self.provider
+    }
+
+    /// Where the keys come from, for messages.
+    pub fn credentials(&self) -> &Credentials {
+        &self.credentials
+    }
+
+    /// Sends a request until it is answered with 2xx, fails for good, or the time is up.
+    pub fn send(&self, request: &Request<'_>, limits: Limits) -> Result<Answer, Failure> {
+        let mut call = Call {
+            attempts: Attempts::new(self.policy),
+            corrected_clock: false,
+            corrected_region: false,
+        };
+        let mut partial = Vec::new();
+        loop {
+            call.attempts.start();
+            match self.attempt(request, limits, &mut partial, call.attempts.made()) {
+                Ok(mut answer) => {
+                    answer.attempts = call.attempts.made();
+                    return Ok(answer);
+                }
+                Err(fault) => self.recover(&mut call, fault)?,
+            }
+        }
+    }
+
+    /// Waits for the next attempt, with region or clock corrected where that was the fault; or fails for good.
+    fn recover(&self, call: &mut Call, fault: Fault) -> Result<(), Failure> {
+        let (verdict, asked) = match &fault.cause {
+            Cause::Service(error) => {
+                if !call.corrected_region && self.learn_region(error, &fault.region) {
+                    call.corrected_region = true;
+                    return Ok(());
+                }
+                if !call.corrected_clock && self.clock_was_wrong(error, fault.signed) {
+                    call.corrected_clock = true;
+                    return Ok(());
+                }
+                (judge_error(error), fault.retry_after)
+            }
+            Cause::Broken(broken) => (judge_broken(broken, self.answered.load(Relaxed)), None),
+            _ => (Verdict::Final, None),
+        };
+        if fault.progress {
+            call.attempts.progress();
+        }
+        match call.attempts.wait(verdict, asked, jitter()) {
+            Some(wait) => {
+                (self.sleep)(wait);
+                Ok(())
+            }
+            None => Err(Failure {
+                cause: fault.cause,
+                attempts: call.attempts.made(),
+            }),
+        }
+    }
+
+    /// Takes a region from an answer that says ours is wrong; true if that changes anything for this request.
+    fn learn_region(&self, error: &S3Error, used: &str) -> bool {
+        match &error.region {
+            Some(region)
+                if is_wrong_region(error) && region != used && self.endpoint.region().is_none() =>
+            {
+                self.set_region(region);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// A refusal of a request signed with a time that the clock, corrected since by the answer's `Date`, finds far off.
+    fn clock_was_wrong(&self, error: &S3Error, signed: Time) -> bool {
+        let now = self.clock.now();
+        let off = now.since(signed).max(signed.since(now));
+        matches!(error.status, 400 | 403) && off > SKEW_THAT_MATTERS
+    }
+
+    /// One attempt. `partial` holds what earlier attempts read of a whole or ranged GET.
+    fn attempt(
+        &self,
+        request: &Request<'_>,
+        limits: Limits,
+        partial: &mut Vec<u8>,
+        number: u32,
+    ) -> Result<Answer, Fault> {
+        let region = self.region();
+        let began = Time::local_now();
+        let signed = self.clock.at(began);
+        let fault = |cause: Cause| Fault {
+            cause,
+            signed,
+            region: region.clone(),
+            retry_after: None,
+            progress: false,
+        };
+        if limits.not_after.is_some_and(|last| signed > last) {
+            return Err(fault(Cause::TooLate));
+        }
+        if request.action != Action::GetObject {
+            partial.clear();
+        }
+        let range = download::range_header(request.range, partial.len() as u64);
+        let (url, headers) = self.signed(request, &region, signed, range);
+        let body = matches!(request.method, "PUT" | "POST").then_some(&*request.body);
+        self.meter.request(
+            request.action,
+            body.map_or(0, |b| b.len() as u64),
+            number > 1,
+        );
+        let exchange = HttpRequest {
+            method: request.method,
+            url: &url,
+            headers: &headers,
+            body,
+        };
+        let response = self
+            .transport
+            .exchange(&exchange)
+            .map_err(|b| fault(Cause::Broken(b)))?;
+        let ended = Time::local_now();
+        self.answered.store(true, Relaxed);
+        let date = response.header("date").and_then(parse_http_date);
+        if let (Some(date), None) = (date, response.header("age")) {
+            self.clock.observe(date, began, ended);
+        }
+        if !(200..300).contains(&response.status) {
+            let retry_after = retry_after(response.header("retry-after"));
+            let cause = Cause::Service(self.read_error(request, response));
+            return Err(Fault {
+                retry_after,
+                ..fault(cause)
+            });
+        }
+        let before = partial.len();
+        let (status, headers) = (response.status, response.headers.clone());
+        let read = match request.method {
+            "HEAD" => Ok(()),
+            _ => download::read_body(request, response, limits.body, partial),
+        };
+        let arrived = (partial.len() - before) as u64;
+        self.meter.received(arrived);
+        read.map_err(|cause| Fault {
+            progress: arrived >= PROGRESS,
+            ..fault(cause)
+        })?;
+        let body = std::mem::take(partial);
+        if request.action != Action::GetObject
+            && let Some(error) = S3Error::inside_success(status, &body)
+        {
+            return Err(fault(Cause::Service(error)));
+        }
+        Ok(Answer {
+            status,
+            headers,
+            body,
+            date,
+            took: ended.since(began),
+            attempts: number,
+        })
+    }
+
+    /// URL and all headers of a request, signed.
+    fn signed(
+        &self,
+        request: &Request<'_>,
+        region: &str,
+        time: Time,
+        range: Option<String>,
+    ) -> (String, Vec<(String, String)>) {
+        let address = self.endpoint.address(&self.bucket, region);
+        let path = match (address.base.as_str(), request.key.as_str()) {
+            (base, "") if !base.is_empty() => base.to_string(),
+            (base, key) => format!("{base}/{key}"),
+        };
+        let mut headers = request.headers.clone();
+        headers.extend(range.map(|range| ("range".to_string(), range)));
+        headers.push(("host".into(), address.host.clone()));
+        headers.push(("x-amz-content-sha256".into(), request.payload.clone()));
+        let to_sign = ToSign {
+            method: request.method,
+            path: &path,
+            query: &request.query,
+            headers: &headers,
+            payload: &request.payload,
+        };
+        let added = Signer::s3(&self.credentials, region, time)
+            .sign(&to_sign)
+            .added;
+        headers.extend(added);
+        headers.push((
+            "user-agent".into(),
+            concat!("corso/", env!("CARGO_PKG_VERSION")).into(),
+        ));
+        if request.body.len() > EXPECT_ABOVE && self.provider.expect_continue {
+            headers.push(("expect".into(), "100-continue".into()));
+        }
+        let mut url = format!(
+            "{}://{}{}",
+            address.scheme,
+            address.host,
+            canonical::uri_encode(&path, true)
+        );
+        if !request.query.is_empty() {
+            url.push('?');
+            url.push_str(&canonical::query_string(&request.query));
+        }
+        (url, headers)
+    }
+
+    fn read_error(&self, request: &Request<'_>, mut response: HttpResponse) -> S3Error {
+        let mut body = Vec::new();
+        if request.method != "HEAD" {
+            // What cannot be read only costs the text; the status says enough.
+            let _ = (&mut response.body).take(MAX_ERROR).read_to_end(&mut body);
+            self.meter.received(body.len() as u64);
+        }
+        let region = response.header("x-amz-bucket-region");
+        S3Error::parse(
+            response.status,
+            &body,
+            region,
+            response.header("x-amz-request-id"),
+        )
+    }
+}
+
+/// The state of one [`Client::send`].
+struct Call {
+    attempts: Attempts,
+    corrected_clock: bool,
+    corrected_region: bool,
+}
+
+/// A failed attempt.
+struct Fault {
+    cause: Cause,
+    /// The time and region it was signed with.
+    signed: Time,
+    region: String,
+    retry_after: Option<Duration>,
+    /// A good part of the body arrived, and is kept.
+    progress: bool,
+}

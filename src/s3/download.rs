@@ -1,0 +1,216 @@
+//! Reading an answer's body: bounded, checked against what was announced, resumable.
+
+use super::client::Cause;
+use super::request::{Action, Request};
+use super::transport::{Broken, BrokenKind, HttpResponse, broken_io};
+use crate::units::MIB;
+use std::io::Read;
+
+/// The `range` header of a GET for `range` (offset and length; `None` is the whole object) of which `have` bytes are here.
+pub(super) fn range_header(range: Option<(u64, u64)>, have: u64) -> Option<String> {
+    match range {
+        None if have == 0 => None,
+        None => Some(format!("bytes={have}-")),
+        Some((offset, length)) => {
+            let last = offset.saturating_add(length).saturating_sub(1);
+            Some(format!("bytes={}-{last}", offset.saturating_add(have)))
+        }
+    }
+}
+
+/// Appends the body to `into`, which holds what earlier attempts read. On failure, what was read stays there.
+pub(super) fn read_body(
+    request: &Request<'_>,
+    response: HttpResponse,
+    limit: u64,
+    into: &mut Vec<u8>,
+) -> Result<(), Cause> {
+    let have = into.len() as u64;
+    let skip = match request.action {
+        Action::GetObject => bytes_to_skip(
+            &response,
+            request
+                .range
+                .map_or(0, |(offset, _)| offset)
+                .saturating_add(have),
+        )?,
+        _ => 0,
+    };
+    let announced = response
+        .header("content-length")
+        .and_then(|v| v.trim().parse::<u64>().ok());
+    let rest = announced.map(|length| length.saturating_sub(skip));
+    let room = limit.saturating_sub(have);
+    let wanted = request
+        .range
+        .map(|(_, length)| length.saturating_sub(have).min(room));
+    if wanted.is_none() && rest.is_some_and(|rest| rest > room) {
+        return Err(Cause::TooLong(
+            have.saturating_add(rest.unwrap_or_default()),
+        ));
+    }
+    // One byte more than allowed tells a body that is too long from one that just fits.
+    let most = wanted.unwrap_or(room.saturating_add(1));
+    let mut reader = response.body;
+    discard(&mut reader, skip)?;
+    into.reserve(rest.unwrap_or(0).min(most).min(32 * MIB) as usize);
+    let read = (&mut reader)
+        .take(most)
+        .read_to_end(into)
+        .map_err(|e| Cause::Broken(broken_io(e)))? as u64;
+    if wanted.is_none() && read > room {
+        return Err(Cause::TooLong(limit.saturating_add(1)));
+    }
+    match rest {
+        Some(rest) if read < rest.min(most) => Err(ended_early(read, rest)),
+        _ => Ok(()),
+    }
+}
+
+/// How much of the body lies before `start`: servers may answer a range with the whole object, and some (rclone) say 200
+/// with a `Content-Range`.
+fn bytes_to_skip(response: &HttpResponse, start: u64) -> Result<u64, Cause> {
+    let nonsense =
+        || Cause::Nonsense("the answer holds another range than the one asked for".into());
+    let first = match response.header("content-range") {
+        Some(text) => range_start(text).ok_or_else(nonsense)?,
+        None if response.status == 206 => return Err(nonsense()),
+        None => 0,
+    };
+    start.checked_sub(first).ok_or_else(nonsense)
+}
+
+/// `bytes 10-19/100` -> 10.
+fn range_start(text: &str) -> Option<u64> {
+    let (first, _) = text
+        .trim()
+        .strip_prefix("bytes")?
+        .trim_start()
+        .split_once('-')?;
+    first.parse().ok()
+}
+
+fn discard(reader: &mut dyn Read, count: u64) -> Result<(), Cause> {
+    let skipped = std::io::copy(&mut reader.take(count), &mut std::io::sink());
+    match skipped.map_err(|e| Cause::Broken(broken_io(e)))? {
+        skipped if skipped < count => Err(ended_early(skipped, count)),
+        _ => Ok(()),
+    }
+}
+
+fn ended_early(read: u64, announced: u64) -> Cause {
+    let message = format!("the answer broke off after {read} of {announced} bytes");
+    Cause::Broken(Broken {
+        kind: BrokenKind::Other,
+        message,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::s3::request::{get_object, get_object_range};
+    use std::io::Cursor;
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: &'static [u8]) -> HttpResponse {
+        let headers = headers
+            .iter()
+            .map(|(n, v)| (n.to_string(), v.to_string()))
+            .collect();
+        HttpResponse {
+            status,
+            headers,
+            body: Box::new(Cursor::new(body)),
+        }
+    }
+
+    #[test]
+    fn ranges_are_inclusive_and_resume_inside() {
+        assert_eq!(range_header(None, 0), None);
+        assert_eq!(range_header(None, 7).as_deref(), Some("bytes=7-"));
+        assert_eq!(
+            range_header(Some((10, 5)), 0).as_deref(),
+            Some("bytes=10-14")
+        );
+        assert_eq!(
+            range_header(Some((10, 5)), 2).as_deref(),
+            Some("bytes=12-14")
+        );
+        range_header(Some((u64::MAX, u64::MAX)), u64::MAX);
+    }
+
+    #[test]
+    fn a_server_that_ignores_the_range_is_understood() {
+        let mut into = Vec::new();
+        let request = get_object_range("k", 2, 3);
+        read_body(
+            &request,
+            answer(200, &[("content-length", "10")], b"0123456789"),
+            3,
+            &mut into,
+        )
+        .unwrap();
+        assert_eq!(into, b"234");
+        let mut into = b"2".to_vec();
+        let headers = [("content-length", "2"), ("content-range", "bytes 3-4/10")];
+        read_body(&request, answer(200, &headers, b"34"), 3, &mut into).unwrap();
+        assert_eq!(into, b"234");
+    }
+
+    #[test]
+    fn another_range_is_refused() {
+        for headers in [
+            &[("content-range", "bytes 3-4/10")][..],
+            &[],
+            &[("content-range", "lines 1-2")],
+        ] {
+            let got = read_body(
+                &get_object_range("k", 2, 3),
+                answer(206, headers, b"xyz"),
+                3,
+                &mut Vec::new(),
+            );
+            assert!(matches!(got, Err(Cause::Nonsense(_))), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_bounded_announced_or_not() {
+        let long = read_body(
+            &get_object("k"),
+            answer(200, &[("content-length", "9")], b"123456789"),
+            8,
+            &mut Vec::new(),
+        );
+        assert!(matches!(long, Err(Cause::TooLong(9))));
+        let unannounced = read_body(
+            &get_object("k"),
+            answer(200, &[], b"123456789"),
+            8,
+            &mut Vec::new(),
+        );
+        assert!(matches!(unannounced, Err(Cause::TooLong(9))));
+        let mut into = Vec::new();
+        read_body(
+            &get_object("k"),
+            answer(200, &[], b"12345678"),
+            8,
+            &mut into,
+        )
+        .unwrap();
+        assert_eq!(into.len(), 8);
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_is_kept_for_later() {
+        let mut into = Vec::new();
+        let short = read_body(
+            &get_object("k"),
+            answer(200, &[("content-length", "9")], b"1234"),
+            100,
+            &mut into,
+        );
+        assert!(matches!(short, Err(Cause::Broken(_))));
+        assert_eq!(into, b"1234");
+    }
+}

@@ -1,0 +1,197 @@
+//! Failures in plain words: the right kind, what was being done, and what to do next.
+
+use super::client::{Cause, Client, Failure};
+use super::region::is_wrong_region;
+use super::request::Request;
+use super::response::S3Error;
+use super::transport::{Broken, BrokenKind};
+use crate::error::{Error, Kind};
+use crate::units::human_duration;
+use std::time::Duration;
+
+/// The error of a request that failed.
+pub fn explain(client: &Client, request: &Request<'_>, failure: &Failure) -> Error {
+    let what = match request.key.as_str() {
+        "" => format!("{} bucket {}", request.action.verb(), client.bucket()),
+        key => format!(
+            "{} {key} in bucket {}",
+            request.action.verb(),
+            client.bucket()
+        ),
+    };
+    let error = match &failure.cause {
+        Cause::Service(error) => service(client, request, error),
+        Cause::Broken(broken) => network(client, broken),
+        Cause::TooLong(length) => Error::damaged(format!(
+            "the object has {length} bytes or more, which is too long"
+        )),
+        Cause::TooLate => Error::new(Kind::TooLate, "it is too late to send this"),
+        Cause::Nonsense(why) => Error::new(
+            Kind::Network,
+            format!("the server's answer makes no sense: {why}"),
+        ),
+    };
+    let error = match failure.attempts {
+        0 | 1 => error,
+        n => error.context(format!("after {n} attempts")),
+    };
+    error.context(what)
+}
+
+fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
+    let said = said(error);
+    match (error.status, error.code.as_str()) {
+        (_, "NoSuchBucket") => bucket_missing(client),
+        (_, "NoSuchKey") => Error::new(Kind::ObjectMissing, "there is no such object"),
+        (404, "") if !request.key.is_empty() => {
+            Error::new(Kind::ObjectMissing, "there is no such object")
+        }
+        (404, "" | "NotFound") if request.key.is_empty() => bucket_missing(client),
+        (404, "NotFound") => Error::new(Kind::ObjectMissing, "there is no such object"),
+        (412, _) => Error::new(Kind::ObjectExists, "the object is there already"),
+        (416, _) | (_, "InvalidRange") => {
+            Error::damaged("the object ends before the range that was asked for")
+        }
+        (_, "InvalidBucketName") => Error::usage(format!(
+            "{:?} is not a name that a bucket can have",
+            client.bucket()
+        )),
+        (_, "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture") => {
+            clock(client, &said)
+        }
+        _ if is_wrong_region(error) => wrong_region(client, error, &said),
+        (_, code) if refused(code).is_some() => credentials(client, code, &said),
+        (401 | 403, _) => denied(client, request, &said),
+        (_, "QuotaExceeded" | "XMinioStorageFull" | "StorageFull") | (507, _) => {
+            Error::new(Kind::NoSpace, format!("the storage is full: {said}"))
+        }
+        _ => Error::new(Kind::Network, format!("the storage answered with {said}")).hint(format!(
+            "is {} an S3 endpoint that is in order?",
+            client.endpoint().text()
+        )),
+    }
+}
+
+/// What the server said, with its id for the provider's support.
+fn said(error: &S3Error) -> String {
+    let mut text = format!("status {}", error.status);
+    if !error.code.is_empty() {
+        text.push_str(&format!(", {}", error.code));
+    }
+    if !error.message.is_empty() {
+        text.push_str(&format!(", {:?}", error.message));
+    }
+    if !error.request_id.is_empty() {
+        text.push_str(&format!(", request {}", error.request_id));
+    }
+    text
+}
+
+fn bucket_missing(client: &Client) -> Error {
+    Error::new(Kind::BucketMissing, format!("there is no bucket {} at {}", client.bucket(), client.endpoint().text()))
+        .hint("buckets are never created here: create it first, or check the name, the endpoint and the region")
+}
+
+fn clock(client: &Client, said: &str) -> Error {
+    let skew = client.clock().skew_ms();
+    let off = human_duration(Duration::from_millis(skew.unsigned_abs()));
+    let text = match skew {
+        0 => "this host's clock is too far from the storage's".to_string(),
+        s if s > 0 => format!("this host's clock is {off} behind the storage's"),
+        _ => format!("this host's clock is {off} ahead of the storage's"),
+    };
+    Error::new(Kind::ClockSkew, format!("{text} ({said})")).hint("set this host's clock")
+}
+
+fn wrong_region(client: &Client, error: &S3Error, said: &str) -> Error {
+    let region = client.region();
+    let (text, hint) = match &error.region {
+        Some(right) if *right != region => (
+            format!("the bucket is in region {right}, and the request was for {region}"),
+            format!("use --region {right}, and an endpoint of that region if you gave one"),
+        ),
+        _ => (
+            format!(
+                "the bucket is not in region {region}, or not at {}",
+                client.endpoint().text()
+            ),
+            "give the right one with --region".to_string(),
+        ),
+    };
+    Error::new(Kind::WrongRegion, format!("{text} ({said})")).hint(hint)
+}
+
+/// What a code says about the keys themselves.
+fn refused(code: &str) -> Option<(&'static str, &'static str)> {
+    Some(match code {
+        "InvalidAccessKeyId" | "InvalidClientTokenId" | "UnrecognizedClientException" => (
+            "the storage does not know the access key",
+            "check the access key, and that it belongs to this endpoint",
+        ),
+        "SignatureDoesNotMatch" => (
+            "the secret key does not fit the access key",
+            "check the secret key",
+        ),
+        "InvalidToken" | "InvalidSecurity" => (
+            "the session token is not valid",
+            "a token belongs to the keys that it came with: renew all three",
+        ),
+        "ExpiredToken" | "TokenRefreshRequired" | "ExpiredTokenException" => (
+            "the session token has expired",
+            "renew the temporary credentials",
+        ),
+        "NotSignedUp" | "AccountProblem" | "AllAccessDisabled" => (
+            "the account may not use the storage",
+            "ask the provider about the account",
+        ),
+        "AuthenticationLockout" => (
+            "the storage has locked the keys out for some minutes",
+            "wait, then try again",
+        ),
+        _ => return None,
+    })
+}
+
+fn credentials(client: &Client, code: &str, said: &str) -> Error {
+    let (text, hint) =
+        refused(code).unwrap_or(("the storage refused the credentials", "check them"));
+    let keys = client.credentials();
+    let text = format!(
+        "{text}: {} from {} ({said})",
+        keys.access_key(),
+        keys.source()
+    );
+    Error::new(Kind::CredentialsRefused, text).hint(hint)
+}
+
+fn denied(client: &Client, request: &Request<'_>, said: &str) -> Error {
+    let permission = request.action.permission();
+    let keys = client.credentials();
+    let text = format!(
+        "permission {permission} denied to {} from {} ({said})",
+        keys.access_key(),
+        keys.source()
+    );
+    Error::new(Kind::PermissionDenied, text)
+        .hint(format!("allow {permission} on bucket {}", client.bucket()))
+}
+
+fn network(client: &Client, broken: &Broken) -> Error {
+    let place = client.endpoint().text();
+    let because = &broken.message;
+    match broken.kind {
+        BrokenKind::NameLookup => {
+            let host = client.endpoint().address(client.bucket(), &client.region()).host;
+            Error::new(Kind::NameLookup, format!("no address is known for {host}: {because}"))
+                .hint("check the endpoint's name, the region, and this host's name service")
+        }
+        BrokenKind::Refused => Error::new(Kind::ConnectionRefused, format!("nothing listens at {place}: {because}"))
+            .hint("check the endpoint's host and port"),
+        BrokenKind::Tls => Error::new(Kind::Tls, format!("no secure connection to {place}: {because}")).hint(
+            "a private authority's certificate is given with --root-ca-pem; a server without TLS needs --disable-tls",
+        ),
+        BrokenKind::Timeout | BrokenKind::Other => {
+            Error::new(Kind::Network, format!("the connection to {place} failed: {because}"))
+        }
+    }
+}

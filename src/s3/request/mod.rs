@@ -1,0 +1,111 @@
+//! Requests as plain values, one file per S3 action. Nothing here does I/O: the client adds host, signature and retries.
+
+mod bucket_location;
+mod delete_object;
+mod delete_objects;
+mod get_object;
+mod head_bucket;
+mod head_object;
+mod list_objects;
+mod put_object;
+
+pub use bucket_location::get_bucket_location;
+pub use delete_object::delete_object;
+pub use delete_objects::{MAX_DELETE, delete_objects};
+pub use get_object::{get_object, get_object_range};
+pub use head_bucket::head_bucket;
+pub use head_object::head_object;
+pub use list_objects::{ListPage, list_objects};
+pub use put_object::{Put, put_object};
+
+use super::sigv4::EMPTY_SHA256;
+use std::borrow::Cow;
+
+/// An action: names the permission it needs and its price class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Action {
+    PutObject,
+    GetObject,
+    HeadObject,
+    HeadBucket,
+    ListObjects,
+    DeleteObject,
+    DeleteObjects,
+    GetBucketLocation,
+}
+
+impl Action {
+    /// The permission in a bucket policy.
+    pub fn permission(self) -> &'static str {
+        match self {
+            Action::PutObject => "s3:PutObject",
+            Action::GetObject | Action::HeadObject => "s3:GetObject",
+            Action::HeadBucket | Action::ListObjects => "s3:ListBucket",
+            Action::DeleteObject | Action::DeleteObjects => "s3:DeleteObject",
+            Action::GetBucketLocation => "s3:GetBucketLocation",
+        }
+    }
+
+    /// What it does, for messages: `reading KEY`.
+    pub fn verb(self) -> &'static str {
+        match self {
+            Action::PutObject => "writing",
+            Action::GetObject => "reading",
+            Action::HeadObject => "looking at",
+            Action::HeadBucket | Action::GetBucketLocation => "looking for",
+            Action::ListObjects => "listing",
+            Action::DeleteObject | Action::DeleteObjects => "deleting",
+        }
+    }
+}
+
+/// A request on a bucket, without host and signature.
+#[derive(Clone, Debug)]
+pub struct Request<'a> {
+    /// Which action.
+    pub action: Action,
+    /// HTTP method.
+    pub method: &'static str,
+    /// The object's key, not encoded; empty for the bucket itself.
+    pub key: String,
+    /// Names and values, not encoded.
+    pub query: Vec<(String, String)>,
+    /// Lower-case names, beside `host` and the signature's own.
+    pub headers: Vec<(String, String)>,
+    /// Of a GET: offset and length. The client writes the header, since it may resume within the range.
+    pub range: Option<(u64, u64)>,
+    /// Sent whole, with its length.
+    pub body: Cow<'a, [u8]>,
+    /// Hexadecimal SHA-256 of the body.
+    pub payload: String,
+}
+
+impl<'a> Request<'a> {
+    /// A request without query, headers or body.
+    fn new(action: Action, method: &'static str, key: &str) -> Self {
+        Request {
+            action,
+            method,
+            key: key.to_string(),
+            query: Vec::new(),
+            headers: Vec::new(),
+            range: None,
+            body: Cow::Borrowed(&[]),
+            payload: EMPTY_SHA256.to_string(),
+        }
+    }
+
+    fn query(mut self, name: &str, value: &str) -> Self {
+        self.query.push((name.to_string(), value.to_string()));
+        self
+    }
+
+    fn header(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_string(), value.into()));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,41 @@
+//! PutObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
+
+use super::{Action, Request};
+use crate::id::Id;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use std::borrow::Cow;
+
+/// What may accompany a put; each is a matter of what the provider takes.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Put {
+    /// `if-none-match: *`: create only.
+    pub if_absent: bool,
+    /// `x-amz-checksum-sha256`, which the server checks and keeps.
+    pub checksum: bool,
+    /// `content-md5`, which buckets with object lock demand where checksums are unknown.
+    pub md5: bool,
+}
+
+/// Stores `body`, whose SHA-256 is `sha256`, under `key`.
+pub fn put_object<'a>(key: &str, body: &'a [u8], sha256: &Id, options: Put) -> Request<'a> {
+    let mut request = Request::new(Action::PutObject, "PUT", key);
+    if options.if_absent {
+        request = request.header("if-none-match", "*");
+    }
+    if options.checksum {
+        request = request.header("x-amz-checksum-sha256", STANDARD.encode(sha256));
+    }
+    if options.md5 {
+        request = request.header("content-md5", content_md5(body));
+    }
+    request.payload = sha256.hex();
+    request.body = Cow::Borrowed(body);
+    request
+}
+
+/// The value of `content-md5` for a body.
+pub(super) fn content_md5(body: &[u8]) -> String {
+    use md5::Digest;
+    STANDARD.encode(md5::Md5::digest(body))
+}

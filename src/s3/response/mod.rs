@@ -1,0 +1,15 @@
+//! Answers as plain values: XML parsing that trusts nothing, and the servers' errors.
+
+mod delete;
+mod error;
+mod list;
+mod location;
+pub mod xml;
+
+pub use delete::{DeleteFailure, parse_delete};
+pub use error::{S3Error, plain_region};
+pub use list::{Listed, ListedObject, parse_list};
+pub use location::parse_location;
+
+/// Longest key a server may name (S3's own limit).
+const MAX_KEY: usize = 1024;

@@ -1,0 +1,279 @@
+//! When to try again: what is worth it, how long to wait, when to stop.
+//!
+//! Waits have full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"). The time limit runs from the first
+//! failure, so that a large upload that broke after minutes still gets another chance.
+
+use super::response::S3Error;
+use super::transport::{Broken, BrokenKind};
+use std::time::{Duration, Instant};
+
+/// Limits and units of waiting.
+#[derive(Clone, Copy, Debug)]
+pub struct Policy {
+    /// Longest time from the first failure to the last attempt's start.
+    pub limit: Duration,
+    /// Attempts that are made whatever the time, while the failure is worth it.
+    pub least: u32,
+    /// First wait's upper bound after an ordinary failure.
+    pub base: Duration,
+    /// First wait's upper bound after the server asked for less.
+    pub throttle_base: Duration,
+    /// No wait's upper bound is above this.
+    pub cap: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Policy {
+            limit: Duration::from_secs(120),
+            least: 3,
+            base: Duration::from_millis(100),
+            throttle_base: Duration::from_secs(1),
+            cap: Duration::from_secs(20),
+        }
+    }
+}
+
+impl Policy {
+    /// Another time limit; zero never tries again.
+    pub fn with_limit(limit: Duration) -> Policy {
+        let least = if limit.is_zero() { 1 } else { 3 };
+        Policy {
+            limit,
+            least,
+            ..Policy::default()
+        }
+    }
+}
+
+/// What to do about a failed attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It would fail again.
+    Final,
+    /// Worth another try.
+    Again,
+    /// Worth another try, more gently.
+    Throttled,
+}
+
+/// Codes by which servers ask for less.
+const THROTTLES: [&str; 12] = [
+    "BandwidthLimitExceeded",
+    "RequestLimitExceeded",
+    "RequestThrottled",
+    "RequestThrottledException",
+    "SlowDown",
+    "SlowDownRead",
+    "SlowDownWrite",
+    "ServiceUnavailable",
+    "Throttling",
+    "ThrottlingException",
+    "TooManyRequests",
+    "TooManyRequestsException",
+];
+/// Codes of passing trouble, whatever the status.
+const PASSING: [&str; 5] = [
+    "ConditionalRequestConflict",
+    "InternalError",
+    "OperationAborted",
+    "RequestTimeout",
+    "RequestTimeoutException",
+];
+
+/// Judges an error answer.
+pub fn judge_error(error: &S3Error) -> Verdict {
+    if THROTTLES.contains(&error.code.as_str()) || matches!(error.status, 429 | 503) {
+        Verdict::Throttled
+    } else if PASSING.contains(&error.code.as_str())
+        || matches!(error.status, 408 | 500 | 502 | 504)
+    {
+        Verdict::Again
+    } else {
+        Verdict::Final
+    }
+}
+
+/// Judges a broken exchange. Names that do not exist and ports where nothing listens are passing trouble only of a server
+/// that has answered before; bad certificates never are.
+pub fn judge_broken(broken: &Broken, answered_before: bool) -> Verdict {
+    match broken.kind {
+        BrokenKind::Tls => Verdict::Final,
+        BrokenKind::NameLookup | BrokenKind::Refused if !answered_before => Verdict::Final,
+        _ => Verdict::Again,
+    }
+}
+
+/// `Retry-After` in seconds (the date form is not used by any S3 server known).
+pub fn retry_after(value: Option<&str>) -> Option<Duration> {
+    value?.trim().parse::<u64>().ok().map(Duration::from_secs)
+}
+
+/// The attempts of one request.
+#[derive(Debug)]
+pub struct Attempts {
+    policy: Policy,
+    made: u32,
+    first_failure: Option<Instant>,
+}
+
+impl Attempts {
+    /// None made yet.
+    pub fn new(policy: Policy) -> Attempts {
+        Attempts {
+            policy,
+            made: 0,
+            first_failure: None,
+        }
+    }
+
+    /// How many were started.
+    pub fn made(&self) -> u32 {
+        self.made
+    }
+
+    /// Another one starts.
+    pub fn start(&mut self) {
+        self.made += 1;
+    }
+
+    /// Progress was made (bytes of a body arrived): the time limit starts anew.
+    pub fn progress(&mut self) {
+        self.first_failure = None;
+    }
+
+    /// How long to wait before the next attempt, or `None` if there is none. `random` is in `0.0..1.0`.
+    pub fn wait(
+        &mut self,
+        verdict: Verdict,
+        asked: Option<Duration>,
+        random: f64,
+    ) -> Option<Duration> {
+        let base = match verdict {
+            Verdict::Final => return None,
+            Verdict::Again => self.policy.base,
+            Verdict::Throttled => self.policy.throttle_base,
+        };
+        let spent = self
+            .first_failure
+            .get_or_insert_with(Instant::now)
+            .elapsed();
+        let bound = base
+            .saturating_mul(1 << (self.made.saturating_sub(1)).min(16))
+            .min(self.policy.cap);
+        let wait = bound
+            .mul_f64(random.clamp(0.0, 1.0))
+            .max(asked.unwrap_or_default());
+        let early = self.made < self.policy.least && wait <= self.policy.limit;
+        (early || spent + wait < self.policy.limit).then_some(wait)
+    }
+}
+
+/// A number in `0.0..1.0` for jitter; not for secrets.
+pub fn jitter() -> f64 {
+    let bits = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(bits) / (f64::from(u32::MAX) + 1.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(status: u16, code: &str) -> S3Error {
+        S3Error {
+            status,
+            code: code.into(),
+            ..S3Error::default()
+        }
+    }
+
+    #[test]
+    fn verdicts() {
+        for (status, code) in [
+            (400, ""),
+            (403, "AccessDenied"),
+            (404, "NoSuchKey"),
+            (412, ""),
+            (301, ""),
+            (501, ""),
+        ] {
+            assert_eq!(
+                judge_error(&error(status, code)),
+                Verdict::Final,
+                "{status} {code}"
+            );
+        }
+        for (status, code) in [
+            (500, ""),
+            (502, ""),
+            (504, ""),
+            (408, ""),
+            (400, "RequestTimeout"),
+            (200, "InternalError"),
+        ] {
+            assert_eq!(
+                judge_error(&error(status, code)),
+                Verdict::Again,
+                "{status} {code}"
+            );
+        }
+        for (status, code) in [
+            (503, ""),
+            (429, ""),
+            (200, "SlowDown"),
+            (400, "ThrottlingException"),
+        ] {
+            assert_eq!(
+                judge_error(&error(status, code)),
+                Verdict::Throttled,
+                "{status} {code}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_server_never_reached_is_not_waited_for() {
+        let broken = |kind| Broken {
+            kind,
+            message: String::new(),
+        };
+        for kind in [BrokenKind::Refused, BrokenKind::NameLookup] {
+            assert_eq!(judge_broken(&broken(kind), false), Verdict::Final);
+            assert_eq!(judge_broken(&broken(kind), true), Verdict::Again);
+        }
+        assert_eq!(judge_broken(&broken(BrokenKind::Tls), true), Verdict::Final);
+        assert_eq!(
+            judge_broken(&broken(BrokenKind::Other), false),
+            Verdict::Again
+        );
+    }
+
+    #[test]
+    fn waits_grow_and_are_bounded() {
+        let mut attempts = Attempts::new(Policy::default());
+        let mut last = Duration::ZERO;
+        for _ in 0..30 {
+            attempts.start();
+            let wait = attempts.wait(Verdict::Again, None, 0.999).unwrap();
+            assert!(wait >= last && wait <= Duration::from_secs(20));
+            last = wait;
+        }
+        assert!(last > Duration::from_secs(19));
+        assert_eq!(
+            attempts.wait(Verdict::Again, Some(Duration::from_secs(30)), 0.0),
+            Some(Duration::from_secs(30))
+        );
+        assert_eq!(
+            attempts.wait(Verdict::Again, Some(Duration::from_secs(3000)), 0.0),
+            None
+        );
+        assert_eq!(attempts.wait(Verdict::Final, None, 0.0), None);
+    }
+
+    #[test]
+    fn a_limit_of_zero_never_tries_again() {
+        let mut attempts = Attempts::new(Policy::with_limit(Duration::ZERO));
+        attempts.start();
+        assert_eq!(attempts.wait(Verdict::Again, None, 0.0), None);
+    }
+}
