@@ -3,6 +3,7 @@
 mod codec;
 mod hostile;
 mod shape;
+mod vectors;
 
 use super::*;
 use crate::error::Result;
