@@ -39,7 +39,9 @@ impl Key {
 
     /// From exactly 32 bytes.
     pub fn from_slice(bytes: &[u8]) -> Result<Self> {
-        let bytes = bytes.try_into().map_err(|_| Error::damaged(format!("a key of {} bytes", bytes.len())))?;
+        let bytes = bytes
+            .try_into()
+            .map_err(|_| Error::damaged(format!("a key of {} bytes", bytes.len())))?;
         Ok(Key::new(bytes))
     }
 
@@ -55,7 +57,8 @@ impl Key {
 
 /// Fills `out` from the operating system's random source.
 pub fn random(out: &mut [u8]) -> Result<()> {
-    getrandom::fill(out).map_err(|e| Error::failed("reading the system's random source").with_source(e.to_string()))
+    getrandom::fill(out)
+        .map_err(|e| Error::failed("reading the system's random source").with_source(e.to_string()))
 }
 
 /// HMAC-SHA256 of `parts`, one after another (RFC 2104).
@@ -93,7 +96,10 @@ mod tests {
         key[..20].fill(0x0b);
         let key = Key::new(key);
         let tag = hmac_sha256(&key, &[b"Hi ", b"There"]);
-        assert_eq!(hex::encode(tag), "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+        assert_eq!(
+            hex::encode(tag),
+            "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"
+        );
         assert!(hmac_verify(&key, &[b"Hi There"], &tag));
         assert!(!hmac_verify(&key, &[b"hi There"], &tag));
     }

@@ -6,6 +6,7 @@ use super::container::{
 };
 use super::pack::{Object, PackRow, ROW_LEN};
 use crate::codec::cbor::Writer;
+use crate::codec::compress;
 use crate::codec::pad::padme;
 use crate::crypto::{Cipher, DomainKeys, Keyring, Session, random};
 use crate::error::{Context, Error, Result};
@@ -121,6 +122,23 @@ impl PackBuilder {
     pub fn len_estimate(&self) -> u64 {
         let directory = self.rows.len() * ROW_LEN + DIRECTORY_HEAD_MAX + TAG_LEN;
         (self.bytes.len() + directory + TRAILER_LEN) as u64
+    }
+
+    /// What it will be.
+    pub fn kind(&self) -> ObjectKind {
+        self.kind
+    }
+
+    /// Moves the chunks of `other` to the end of this one.
+    pub fn absorb(&mut self, other: PackBuilder) -> Result<()> {
+        for row in &other.rows {
+            let start = row.offset as usize;
+            let payload = other
+                .bytes
+                .get(start..start + row.stored as usize - TAG_LEN);
+            self.add(row.id, row.raw as usize, payload.unwrap_or_default())?;
+        }
+        Ok(())
     }
 
     /// The chunks so far.
@@ -239,4 +257,23 @@ pub fn verify_sealed(sealed: &Sealed, keys: &Keyring) -> Result<()> {
             sealed.kind.name()
         )
     })
+}
+
+/// Seals `payloads` as an object that is no pack: an index object or a snapshot, one frame each.
+pub(super) fn seal_payloads(
+    kind: ObjectKind,
+    payloads: &[&[u8]],
+    session: &Session,
+    cipher: Cipher,
+    domain: &Arc<DomainKeys>,
+) -> Result<Sealed> {
+    let mut builder = PackBuilder::new(kind, session, cipher, domain.clone())?;
+    for raw in payloads {
+        builder.add(
+            Id::ZERO,
+            raw.len(),
+            &compress::pack_chunk(raw, compress::DEFAULT_LEVEL)?,
+        )?;
+    }
+    builder.finish()
 }

@@ -6,19 +6,29 @@
 pub mod builder;
 pub mod config;
 pub mod container;
+mod control;
 pub mod entry;
+pub mod index;
 pub mod keyslot;
 pub mod pack;
+pub mod record;
+pub mod snapshot;
+pub mod tombstone;
 pub mod tree;
 
-pub use entry::{Blob, Content, Entry, Extent, FileKind, FileTime, LinkId, Piece, Stream, TreePath};
+pub use entry::{
+    Blob, Content, Entry, Extent, FileKind, FileTime, LinkId, Piece, Stream, TreePath,
+};
 
 use crate::error::{Error, Kind, Result};
 
 /// Checks an object's first ten bytes: eight of magic, and a version up to `newest`.
 fn check_magic(object: &[u8], magic: &[u8; 8], newest: u16, what: &str) -> Result<()> {
     let Some((head, rest)) = object.split_first_chunk::<8>() else {
-        return Err(Error::damaged(format!("{} bytes are too few for {what}", object.len())));
+        return Err(Error::damaged(format!(
+            "{} bytes are too few for {what}",
+            object.len()
+        )));
     };
     if head != magic {
         return Err(Error::damaged(format!("not {what}")));
@@ -32,5 +42,9 @@ fn check_magic(object: &[u8], magic: &[u8; 8], newest: u16, what: &str) -> Resul
 
 /// The error for anything that a later version has written.
 fn newer(what: &str) -> Error {
-    Error::new(Kind::NewerFormat, format!("{what} was written by a newer Corso")).hint("upgrade this one")
+    Error::new(
+        Kind::NewerFormat,
+        format!("{what} was written by a newer Corso"),
+    )
+    .hint("upgrade this one")
 }

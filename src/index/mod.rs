@@ -30,31 +30,8 @@ pub use sync::{Sink, Synced, sync};
 
 use crate::id::{Id, Id16};
 
-/// One chunk in one pack, as a repository index object tells it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct PackRow {
-    /// Chunk id.
-    pub id: Id,
-    /// Where its frame begins in the pack.
-    pub offset: u32,
-    /// Length of the frame, tag included.
-    pub stored: u32,
-    /// Length of the chunk.
-    pub raw: u32,
-}
-
-/// One pack and its chunks, as a repository index object tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IndexPack {
-    /// Name of the pack.
-    pub pack: Id,
-    /// Size of the pack in bytes.
-    pub size: u64,
-    /// 1 for data, 2 for metadata.
-    pub kind: u8,
-    /// Its chunks.
-    pub rows: Vec<PackRow>,
-}
+pub use crate::format::index::IndexPack;
+pub use crate::format::pack::PackRow;
 
 /// One chunk in one pack, as segments hold it. Rows are ordered by id, then pack, then offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

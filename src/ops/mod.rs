@@ -1,1 +1,3 @@
 //! Operations: plan, then execute; they emit events and never print.
+
+pub mod backup;

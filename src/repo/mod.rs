@@ -2,3 +2,13 @@
 
 pub mod cache;
 pub mod chunks;
+pub mod gate;
+pub mod index;
+pub mod open;
+pub mod protocol;
+pub mod reader;
+pub mod run;
+pub mod slots;
+pub mod snapshots;
+
+pub use open::{InitOptions, Repository};

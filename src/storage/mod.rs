@@ -120,6 +120,21 @@ pub struct Usage {
     pub bytes_down: u64,
 }
 
+impl Usage {
+    /// What came after `earlier`.
+    pub fn since(self, earlier: &Usage) -> Usage {
+        Usage {
+            put: self.put.saturating_sub(earlier.put),
+            get: self.get.saturating_sub(earlier.get),
+            list: self.list.saturating_sub(earlier.list),
+            delete: self.delete.saturating_sub(earlier.delete),
+            retries: self.retries.saturating_sub(earlier.retries),
+            bytes_up: self.bytes_up.saturating_sub(earlier.bytes_up),
+            bytes_down: self.bytes_down.saturating_sub(earlier.bytes_down),
+        }
+    }
+}
+
 impl<S: Storage + ?Sized> Storage for Arc<S> {
     fn put(&self, key: &str, body: &[u8], options: &PutOptions) -> Result<Stored> {
         (**self).put(key, body, options)

@@ -1,0 +1,377 @@
+//! What a backup is compared with, and how it becomes a snapshot.
+
+use super::tally::{Counts, Tally};
+use super::{Backup, BackupOptions, Parent, ParentTree};
+use crate::crypto::Role;
+use crate::error::{Error, Result};
+use crate::format::snapshot::{Manifest, Stats};
+use crate::format::tree::Root;
+use crate::id::Id;
+use crate::repo::Repository;
+use crate::repo::cache::{LastTree, Seen, source_key};
+use crate::repo::run::{Run, Written};
+use crate::repo::snapshots::{Snapshot, SnapshotFilter};
+use crate::report::{Event, Observer};
+use crate::storage::{Storage, Usage};
+use crate::units::Time;
+use serde::Serialize;
+use std::time::Instant;
+
+/// Tree nodes kept locally, in bytes.
+const NODE_CACHE: u64 = 1 << 30;
+
+/// What a backup did.
+#[derive(Clone, Debug, Serialize)]
+pub struct BackupReport {
+    /// The snapshot; `None` after a dry run.
+    pub snapshot: Option<String>,
+    /// The parent snapshot, if one was found.
+    pub parent: Option<String>,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// Files and bytes.
+    #[serde(flatten)]
+    pub counts: Counts,
+    /// What went to the storage.
+    pub written: Written,
+    /// Requests and bytes, each way.
+    pub usage: Usage,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// When a backup began.
+pub struct Started {
+    clock: Instant,
+    time: Time,
+    usage: Usage,
+}
+
+impl Started {
+    /// Now.
+    pub fn now(storage: &dyn Storage) -> Started {
+        Started {
+            clock: Instant::now(),
+            time: Time::local_now(),
+            usage: storage.usage(),
+        }
+    }
+
+    fn usage(&self, storage: &dyn Storage) -> Usage {
+        storage.usage().since(&self.usage)
+    }
+}
+
+/// What is known of earlier backups.
+pub struct History {
+    /// The tree to compare with.
+    pub parent: Option<ParentTree>,
+    /// The newest snapshot of this writer and host.
+    previous: Option<Id>,
+    /// The counter that the new snapshot gets.
+    counter: u64,
+}
+
+impl History {
+    /// A full key reads the snapshots; a writer key knows only what its cache kept.
+    pub fn read(
+        repo: &Repository,
+        run: &Run,
+        options: &BackupOptions,
+        observer: &dyn Observer,
+    ) -> Result<History> {
+        match repo.role() {
+            Role::Full => Self::of_snapshots(repo, run, options, observer),
+            Role::Writer => Self::of_cache(repo, run, options, observer),
+        }
+    }
+
+    fn of_snapshots(
+        repo: &Repository,
+        run: &Run,
+        options: &BackupOptions,
+        observer: &dyn Observer,
+    ) -> Result<History> {
+        let filter = SnapshotFilter {
+            host: Some(options.host.clone()),
+            ..SnapshotFilter::default()
+        };
+        let own = |s: &Snapshot| {
+            s.manifest.writer == repo.writer() && s.manifest.domain_epoch == run.epoch()
+        };
+        let (mut found, _) = repo.snapshots(&filter, observer)?;
+        found.retain(|s| s.manifest.writer == repo.writer());
+        let newest = found
+            .iter()
+            .max_by_key(|s| (s.manifest.counter, s.manifest.time));
+        let (previous, counter) = newest.map_or((None, 1), |s| {
+            (Some(s.id), s.manifest.counter.saturating_add(1))
+        });
+        let parent = match options.parent {
+            Parent::None => None,
+            Parent::Newest => {
+                let names = sorted(&options.source_names);
+                found
+                    .into_iter()
+                    .filter(|s| own(s) && sorted(&s.manifest.sources) == names)
+                    .next_back()
+            }
+            Parent::Given(id) => {
+                let given = repo.snapshot(&id)?;
+                if !own(&given) {
+                    return Err(Error::usage(format!(
+                        "backup {} was made with another key's domain",
+                        id.short()
+                    ))
+                    .hint("leave out --parent"));
+                }
+                Some(given)
+            }
+        };
+        Ok(History {
+            parent: parent.map(|s| tree_of(&s)),
+            previous,
+            counter,
+        })
+    }
+
+    fn of_cache(
+        repo: &Repository,
+        run: &Run,
+        options: &BackupOptions,
+        observer: &dyn Observer,
+    ) -> Result<History> {
+        if matches!(options.parent, Parent::Given(_)) {
+            return repo.require_full("--parent with an id").map(|()| History {
+                parent: None,
+                previous: None,
+                counter: 1,
+            });
+        }
+        let writer = repo.writer();
+        let key = source_key(&options.host, &source_set(options));
+        let seen = repo.cache().and_then(|c| {
+            c.seen()
+                .into_iter()
+                .find(|s| s.writer == writer && s.host == options.host)
+        });
+        let tree = repo.cache().and_then(|c| c.last_tree(&writer, &key));
+        let usable = tree.filter(|t| t.epoch == run.epoch() && options.parent == Parent::Newest);
+        let parent = usable.and_then(|t| {
+            let levels = u8::try_from(t.levels).ok()?;
+            Some(ParentTree {
+                snapshot: Some(t.snapshot),
+                root: t.root,
+                levels,
+                files: 0,
+                bytes: 0,
+            })
+        });
+        if parent.is_none() && seen.is_some() {
+            observer.event(Event::Debug(
+                "the local cache knows no earlier tree of these sources: reading all files",
+            ));
+        }
+        let (previous, counter) = seen.map_or((None, 1), |s| {
+            (Some(s.snapshot), s.counter.saturating_add(1))
+        });
+        Ok(History {
+            parent,
+            previous,
+            counter,
+        })
+    }
+}
+
+fn tree_of(snapshot: &Snapshot) -> ParentTree {
+    let m = &snapshot.manifest;
+    ParentTree {
+        snapshot: Some(snapshot.id),
+        root: m.root,
+        levels: m.levels,
+        files: m.stats.entries,
+        bytes: m.stats.bytes,
+    }
+}
+
+fn sorted(sources: &[Vec<u8>]) -> Vec<&Vec<u8>> {
+    let mut all: Vec<_> = sources.iter().collect();
+    all.sort();
+    all
+}
+
+/// What names a set of sources in the local cache.
+fn source_set(options: &BackupOptions) -> Vec<Vec<u8>> {
+    match &options.stdin {
+        Some(name) => vec![super::stdin_path(name).to_bytes()],
+        None => options.source_names.clone(),
+    }
+}
+
+/// A tree that is about to be published.
+pub struct Draft<'a> {
+    pub started: &'a Started,
+    pub tally: &'a Tally,
+    pub root: Root,
+    pub given: Option<ParentTree>,
+    pub history: &'a History,
+}
+
+impl Backup<'_> {
+    /// Puts the snapshot. `None`: something that the tree relies on went away, and another pass is needed.
+    ///
+    /// `published` remembers (snapshot, root) of a snapshot whose put came so late that it has to be looked at again.
+    pub(super) fn publish(
+        &self,
+        draft: &Draft<'_>,
+        published: &mut Option<(Id, Id)>,
+    ) -> Result<Option<BackupReport>> {
+        if self.run.take_loss() {
+            return Ok(None);
+        }
+        // The tree that was published late is whole again, with all that was missing uploaded.
+        if let Some((name, root)) = published
+            && *root == draft.root.id
+        {
+            return Ok(Some(self.report(draft, *name)));
+        }
+        self.observer.event(Event::Phase("writing the snapshot"));
+        let manifest = self.manifest(draft);
+        let sealed = self.run.seal_snapshot(&manifest)?;
+        let stored = self.run.put_snapshot(
+            &format!("snapshots/{}", sealed.name),
+            &sealed.bytes,
+            &sealed.name,
+        )?;
+        let Some(stored) = stored else {
+            return Ok(None);
+        };
+        let superseded = published.replace((sealed.name, draft.root.id));
+        if self
+            .run
+            .grace()
+            .slept_through(&self.run.view(), stored.date)
+        {
+            // The clock says that the put came later than a sweep may have looked. Look again, and mend.
+            self.run.look_anew()?;
+            if self.run.is_lossy() {
+                self.observer.event(Event::Warning(
+                    "the snapshot was written late and is being looked at again",
+                ));
+                return Ok(None);
+            }
+        }
+        if let Some((old, _)) = superseded {
+            self.remove_superseded(&old)?;
+        }
+        if let Some(cache) = self.repo.cache() {
+            cache.put_node(&sealed.name, &sealed.bytes);
+        }
+        self.remember(draft, &manifest, &sealed.name);
+        Ok(Some(self.report(draft, sealed.name)))
+    }
+
+    fn remove_superseded(&self, old: &Id) -> Result<()> {
+        self.repo
+            .storage()
+            .delete(&format!("snapshots/{old}"))
+            .map_err(|e| {
+                e.context(format!(
+                    "backup {old} was written too late and may lack data; it could not be removed"
+                ))
+                .hint("delete that backup with a full key; the one after it is whole")
+            })
+    }
+
+    fn manifest(&self, draft: &Draft<'_>) -> Manifest {
+        let counts = draft.tally.counts();
+        let written = self.run.written();
+        let options = self.options;
+        Manifest {
+            time: draft.started.time,
+            ended: Time::local_now(),
+            host: options.host.clone(),
+            user: options.user.clone(),
+            sources: source_set(options),
+            tags: options.tags.clone(),
+            root: draft.root.id,
+            levels: draft.root.levels,
+            stats: Stats {
+                files: counts.files,
+                dirs: counts.dirs,
+                others: counts.others,
+                bytes: counts.bytes,
+                added: written.raw_bytes,
+                stored: written.stored_bytes,
+                files_new: counts.files_new,
+                files_changed: counts.files_changed,
+                files_unmodified: counts.files_unmodified,
+                errors: counts.errors,
+                duration_ms: draft.started.clock.elapsed().as_millis() as u64,
+                entries: draft.root.entries,
+            },
+            writer: self.repo.writer(),
+            run: self.run.id(),
+            counter: draft.history.counter,
+            previous: draft.history.previous,
+            parent: draft.given.and_then(|p| p.snapshot),
+            version: concat!("corso ", env!("CARGO_PKG_VERSION")).to_string(),
+            platform: crate::fs::platform().to_string(),
+            excludes: options.excludes.clone(),
+            unreadable: draft.tally.unreadable(),
+            domain_epoch: self.run.epoch(),
+        }
+    }
+
+    /// Keeps for the next run, in the local cache, what a writer key cannot read back.
+    fn remember(&self, draft: &Draft<'_>, manifest: &Manifest, name: &Id) {
+        let Some(cache) = self.repo.cache() else {
+            return;
+        };
+        let (writer, host) = (self.repo.writer(), &manifest.host);
+        cache.remember(&[Seen {
+            writer,
+            host: host.clone(),
+            snapshot: *name,
+            counter: manifest.counter,
+        }]);
+        cache.set_last_tree(&LastTree {
+            writer,
+            sources: source_key(host, &manifest.sources),
+            root: draft.root.id,
+            levels: draft.root.levels.into(),
+            epoch: self.run.epoch(),
+            snapshot: *name,
+            time: manifest.time.0,
+        });
+        cache.evict_nodes(NODE_CACHE);
+        if let Some(warning) = cache.take_warning() {
+            self.observer.event(Event::Warning(&warning));
+        }
+    }
+
+    fn report(&self, draft: &Draft<'_>, name: Id) -> BackupReport {
+        BackupReport {
+            snapshot: Some(name.hex()),
+            parent: draft.given.and_then(|p| p.snapshot).map(|id| id.hex()),
+            dry_run: false,
+            counts: draft.tally.counts(),
+            written: self.run.written(),
+            usage: draft.started.usage(&**self.repo.storage()),
+            seconds: draft.started.clock.elapsed().as_secs_f64(),
+        }
+    }
+}
+
+/// The report of a dry run.
+pub fn dry_report(started: &Started, tally: &Tally, given: Option<ParentTree>) -> BackupReport {
+    BackupReport {
+        snapshot: None,
+        parent: given.and_then(|p| p.snapshot).map(|id| id.hex()),
+        dry_run: true,
+        counts: tally.counts(),
+        written: Written::default(),
+        usage: Usage::default(),
+        seconds: started.clock.elapsed().as_secs_f64(),
+    }
+}

@@ -1,0 +1,159 @@
+//! From the index objects of a view to the local chunk lookup.
+
+use super::Repository;
+use super::protocol::{View, Viewer, list_names};
+use crate::crypto::Role;
+use crate::error::{Error, Kind, Result};
+use crate::format::container::{self, Secret};
+use crate::format::index as index_format;
+use crate::id::Id;
+use crate::index::{self, Base, Index, Sink, Synced};
+use crate::report::{Event, Observer};
+
+/// Index objects fetched at a time; each is at most a few MiB.
+const FETCHERS: usize = 4;
+/// How often a view is taken again because an index object was gone when it was read.
+const MAX_RETAKES: usize = 5;
+
+/// An index object's bytes; `None` for one of another domain, which this key cannot open and need not.
+type Fetched = Result<Option<Vec<u8>>>;
+
+impl Repository {
+    /// A fresh view, and the index that shows what counts in it. An object gone between list and get: look again.
+    pub(crate) fn view_and_index(
+        &self,
+        viewer: &mut Viewer,
+        observer: &dyn Observer,
+    ) -> Result<(View, Index)> {
+        for _ in 0..MAX_RETAKES {
+            let view = viewer.take(&self.keyring, observer)?;
+            match self.load_index(&view, observer) {
+                Err(e) if e.kind() == Kind::ObjectMissing => continue,
+                other => return Ok((view, other?)),
+            }
+        }
+        Err(changing())
+    }
+
+    /// An index for reading: everything that exists counts, since what a tombstone names can be read until it goes.
+    pub(crate) fn readable_index(&self, observer: &dyn Observer) -> Result<Index> {
+        for _ in 0..MAX_RETAKES {
+            let mut all = View::default();
+            list_names(&*self.storage, "index/", &mut |id| {
+                all.index.insert(id);
+            })?;
+            match self.load_index(&all, observer) {
+                Err(e) if e.kind() == Kind::ObjectMissing => continue,
+                other => return other,
+            }
+        }
+        Err(changing())
+    }
+
+    /// The index of `view`.
+    pub(crate) fn load_index(&self, view: &View, observer: &dyn Observer) -> Result<Index> {
+        let synced = self.sync_index(view, None, observer)?;
+        let index = Index::new(&synced);
+        index.set_view(&|object| view.index.contains(object), &|pack| {
+            !view.dead_packs.contains(pack)
+        });
+        Ok(index)
+    }
+
+    /// Brings `index`, of an older view, in line with `view`; the run's own packs stay.
+    pub(crate) fn refresh_index(
+        &self,
+        index: &Index,
+        view: &View,
+        observer: &dyn Observer,
+    ) -> Result<()> {
+        let synced = self.sync_index(view, Some(&index.base()), observer)?;
+        index.replace(
+            synced.base,
+            &|object| view.index.contains(object),
+            &|pack| !view.dead_packs.contains(pack),
+        );
+        Ok(())
+    }
+
+    fn sync_index(
+        &self,
+        view: &View,
+        previous: Option<&Base>,
+        observer: &dyn Observer,
+    ) -> Result<Synced> {
+        let current: Vec<Id> = view.index.iter().copied().collect();
+        let folder = self.cache.as_ref().map(|c| c.index_dir());
+        let synced = index::sync(
+            folder.as_deref(),
+            previous,
+            &current,
+            &mut |missing, sink| {
+                missing
+                    .chunks(FETCHERS)
+                    .try_for_each(|names| self.fetch_index(names, sink, observer))
+            },
+        )?;
+        for warning in &synced.warnings {
+            observer.event(Event::Warning(warning));
+        }
+        Ok(synced)
+    }
+
+    /// Fetches a few index objects at once and hands their packs to `sink`. A damaged one is reported and does not
+    /// count: what it names is uploaded anew, or found through another index object.
+    fn fetch_index(&self, names: &[Id], sink: &mut Sink, observer: &dyn Observer) -> Result<()> {
+        let fetched: Vec<Fetched> = std::thread::scope(|scope| {
+            let threads: Vec<_> = names
+                .iter()
+                .map(|name| scope.spawn(|| self.index_object(name)))
+                .collect();
+            let died = || Err(Error::failed("a thread that fetched an index object died"));
+            threads
+                .into_iter()
+                .map(|t| t.join().unwrap_or_else(|_| died()))
+                .collect()
+        });
+        for (name, bytes) in names.iter().zip(fetched) {
+            let opened = bytes.and_then(|bytes| match bytes {
+                None => Ok(()),
+                Some(bytes) => index_format::open(&bytes, &self.keyring, &mut |writer, pack| {
+                    sink.pack(name, writer, &pack)
+                }),
+            });
+            match opened {
+                Ok(()) => sink.done(name),
+                Err(e) if e.kind() == Kind::Damaged => {
+                    let text = format!(
+                        "index/{name} is damaged and not used: {e}; run `corso repo check`"
+                    );
+                    observer.event(Event::Warning(&text));
+                }
+                Err(e) => return Err(e.context(format!("reading index/{name}"))),
+            }
+        }
+        Ok(())
+    }
+
+    fn index_object(&self, name: &Id) -> Fetched {
+        let key = format!("index/{name}");
+        if self.role() == Role::Writer {
+            let header = self
+                .storage
+                .get_range(&key, 0, container::INDEX_HEADER_LEN as u64)?;
+            if container::Header::decode(&header)?.secret != Secret::Domain(self.writer()) {
+                return Ok(None);
+            }
+        }
+        let bytes = self.storage.get(&key, index_format::MAX_OBJECT)?;
+        match Id::sha256(&bytes) == *name {
+            true => Ok(Some(bytes)),
+            false => Err(Error::damaged("its bytes do not have the hash of its name")),
+        }
+    }
+}
+
+/// The repository changed at every look.
+fn changing() -> Error {
+    Error::new(Kind::Changed, "index objects were replaced at every look").hint("try again later")
+}

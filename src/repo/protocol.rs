@@ -1,0 +1,228 @@
+//! What a run may rely on: the view of the repository and its renewal (`corso-format(5)`, PROTOCOL).
+//!
+//! Backups take no locks. A run lists tombstones, *then* index objects; a chunk counts as present only through an
+//! index object and in a pack that no tombstone names. A view older than half the grace period carries no put.
+//! Every request goes through [`Storage`], and the only clock is the storage's.
+
+use crate::crypto::Keyring;
+use crate::error::{Context, Error, Kind, Result};
+use crate::format::tombstone::{self, Tombstone};
+use crate::id::Id;
+use crate::report::{Event, Observer};
+use crate::storage::Storage;
+use crate::units::Time;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often a listing is repeated because an object in it was gone when it was read.
+const MAX_RELISTS: usize = 5;
+
+/// What one look at the repository showed.
+#[derive(Clone, Debug, Default)]
+pub struct View {
+    /// By the storage's clock, not later than the first request of the look.
+    pub time: Time,
+    /// By the storage's clock, when the look's last listing had ended.
+    pub ended: Time,
+    /// Packs that some tombstone names: they will be deleted and must not be relied on.
+    pub dead_packs: HashSet<Id>,
+    /// Index objects that some tombstone names.
+    pub dead_index: HashSet<Id>,
+    /// Index objects that exist and that no tombstone names.
+    pub index: BTreeSet<Id>,
+}
+
+impl View {
+    /// Does this view show less than `older` did? Then something that the run relied on may be going away.
+    pub fn takes_away_from(&self, older: &View) -> bool {
+        !self.dead_packs.is_subset(&older.dead_packs) || !older.index.is_subset(&self.index)
+    }
+}
+
+/// Takes views. Remembers tombstones already read: they are immutable.
+pub struct Viewer {
+    storage: Arc<dyn Storage>,
+    known: HashMap<Id, Option<Arc<Tombstone>>>,
+}
+
+impl Viewer {
+    /// A viewer of the repository on `storage`.
+    pub fn new(storage: Arc<dyn Storage>) -> Self {
+        Viewer {
+            storage,
+            known: HashMap::new(),
+        }
+    }
+
+    /// Lists tombstones, then index objects.
+    ///
+    /// `keyring` checks the tombstones' MACs where it can; one that fails is honoured all the same (that costs at
+    /// most uploads) and reported. A tombstone that is damaged at rest is reported and names nothing: no sweep
+    /// can act on it either.
+    pub fn take(&mut self, keyring: &Keyring, observer: &dyn Observer) -> Result<View> {
+        for _ in 0..MAX_RELISTS {
+            let mut names = Vec::new();
+            let listed = list_names(&*self.storage, "tombstones/", &mut |id| names.push(id))
+                .context(|| "listing tombstones")?;
+            if !self.read_tombstones(&names, keyring, observer)? {
+                continue;
+            }
+            let mut view = View {
+                time: listed.began,
+                ..View::default()
+            };
+            for stone in names.iter().filter_map(|n| self.known.get(n)?.as_deref()) {
+                view.dead_packs.extend(&stone.packs);
+                view.dead_index.extend(&stone.index);
+            }
+            let dead = &view.dead_index;
+            let mut alive = BTreeSet::new();
+            let listed = list_names(&*self.storage, "index/", &mut |id| {
+                if !dead.contains(&id) {
+                    alive.insert(id);
+                }
+            })
+            .context(|| "listing index objects")?;
+            view.index = alive;
+            view.ended = listed.ended;
+            return Ok(view);
+        }
+        Err(Error::new(
+            Kind::Changed,
+            "the list of tombstones changed at every look",
+        )
+        .hint("try again later"))
+    }
+
+    /// Reads those of `names` that are not known yet; `false` if one has gone since it was listed.
+    fn read_tombstones(
+        &mut self,
+        names: &[Id],
+        keyring: &Keyring,
+        observer: &dyn Observer,
+    ) -> Result<bool> {
+        for name in names {
+            if self.known.contains_key(name) {
+                continue;
+            }
+            let key = format!("tombstones/{name}");
+            let get = || self.storage.get(&key, tombstone::MAX_LEN as u64);
+            let bytes = match get() {
+                Ok(bytes) if Id::sha256(&bytes) == *name => bytes,
+                // Once more: the way here may have damaged it.
+                Ok(_) => get()?,
+                Err(e) if e.kind() == Kind::ObjectMissing => return Ok(false),
+                Err(e) => return Err(e.context(format!("reading {key}"))),
+            };
+            let stone = if Id::sha256(&bytes) == *name {
+                tombstone::decode(&bytes).ok()
+            } else {
+                None
+            };
+            if stone.is_some() {
+                if matches!(tombstone::verify(&bytes, keyring), Some(false)) {
+                    observer.event(Event::Warning(&format!(
+                        "{key} does not carry this repository's seal; its packs are not reused, and it deletes nothing"
+                    )));
+                }
+            } else {
+                observer.event(Event::Warning(&format!(
+                    "{key} is damaged; nothing will be deleted because of it"
+                )));
+            }
+            self.known.insert(*name, stone.map(Arc::new));
+        }
+        Ok(true)
+    }
+}
+
+/// Lists the names (hex ids) below `prefix`; keys of another form are strangers and passed over.
+pub fn list_names(
+    storage: &dyn Storage,
+    prefix: &str,
+    each: &mut dyn FnMut(Id),
+) -> Result<crate::storage::Listed> {
+    storage.list(prefix, &mut |object| {
+        if let Some(id) = object
+            .key
+            .strip_prefix(prefix)
+            .and_then(|rest| rest.parse().ok())
+        {
+            each(id);
+        }
+        Ok(())
+    })
+}
+
+/// The rules on a view's age, for one grace period. A grace of zero is the user's word that nothing else runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Grace(pub Duration);
+
+impl Grace {
+    /// No put may be sent on `view` after this moment; `None` where there is no limit.
+    pub fn deadline(self, view: &View) -> Option<Time> {
+        (!self.0.is_zero()).then(|| view.time.plus(self.0 / 2))
+    }
+
+    /// Time to renew before the deadline comes: a sixteenth of the grace period ahead of it.
+    pub fn wants_renewal(self, view: &View, now: Time) -> bool {
+        self.deadline(view)
+            .is_some_and(|d| now >= d.minus(self.0 / 16))
+    }
+
+    /// May `newer` continue `older`? Only if its look had ended before a tombstone could have come and gone unseen.
+    pub fn continues(self, older: &View, newer: &View) -> bool {
+        self.0.is_zero() || newer.ended.since(older.time) < self.0
+    }
+
+    /// Was an answer dated `date` so late after `view` that the window of 15 minutes did not hold?
+    pub fn slept_through(self, view: &View, date: Time) -> bool {
+        const WINDOW: Duration = Duration::from_secs(15 * 60);
+        self.deadline(view).is_some_and(|d| date > d.plus(WINDOW))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn view(time: i64, ended: i64) -> View {
+        View {
+            time: Time(time),
+            ended: Time(ended),
+            ..View::default()
+        }
+    }
+
+    #[test]
+    fn the_rules_of_age() {
+        let g = Grace(Duration::from_secs(3600));
+        let old = view(0, 10);
+        assert_eq!(g.deadline(&old), Some(Time(1_800_000)));
+        assert!(!g.wants_renewal(&old, Time(1_574_000)));
+        assert!(g.wants_renewal(&old, Time(1_576_000)));
+        assert!(g.continues(&old, &view(3_599_000, 3_599_999)));
+        assert!(!g.continues(&old, &view(3_599_000, 3_600_000)));
+        assert!(!g.slept_through(&old, Time(2_700_000)));
+        assert!(g.slept_through(&old, Time(2_700_001)));
+        let zero = Grace(Duration::ZERO);
+        assert_eq!(zero.deadline(&old), None);
+        assert!(zero.continues(&old, &view(i64::MAX, i64::MAX)));
+    }
+
+    #[test]
+    fn what_takes_away() {
+        let id = |n| Id([n; 32]);
+        let mut old = view(0, 0);
+        old.index.insert(id(1));
+        let mut new = old.clone();
+        new.index.insert(id(2));
+        assert!(!new.takes_away_from(&old));
+        new.dead_packs.insert(id(9));
+        assert!(new.takes_away_from(&old));
+        let mut merged = view(0, 0);
+        merged.index.insert(id(2));
+        assert!(merged.takes_away_from(&old));
+    }
+}

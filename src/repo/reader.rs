@@ -1,0 +1,406 @@
+//! Reading chunks: which ranges of which packs to ask for, and handing out verified raw bytes.
+//!
+//! Ranges are widened to a grid of 256 KiB, so that requests do not tell where chunks begin; neighbours are read
+//! together. Every location of a chunk is tried before it counts as unreadable.
+
+use super::Repository;
+use super::chunks::Chunks;
+use crate::crypto::DomainKeys;
+use crate::error::{Error, Kind, Result};
+use crate::format::container::{ObjectKey, ObjectKind, SEALED_HEADER_LEN as HEADER_LEN};
+use crate::format::pack::{self, PackRow};
+use crate::id::{Id, Id16};
+use crate::index::{Index, Location};
+use crate::report::Observer;
+use crate::units::{KIB, MIB};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Requests begin and end on multiples of this (or at the object's end).
+const GRID: u64 = 256 * KIB;
+/// Two wanted runs of a pack with at most this much between them are read as one.
+const GAP: u64 = 512 * KIB;
+/// Longest single request; bounds memory together with [`FETCHERS`].
+const MAX_RANGE: u64 = 12 * MIB;
+/// Requests at a time.
+const FETCHERS: usize = 4;
+/// Whole metadata packs kept in memory.
+const META_PACKS: usize = 3;
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Chunks of one domain of a repository. Shared by any number of threads.
+pub struct Reader {
+    repo: Arc<Repository>,
+    writer: Id16,
+    keys: Arc<DomainKeys>,
+    index: Arc<Index>,
+    /// Header and object key of packs, by pack: 32 bytes each, so all that a run touches are kept.
+    pack_keys: Mutex<HashMap<Id, Arc<ObjectKey>>>,
+    /// The last few metadata packs, whole.
+    meta: Mutex<VecDeque<(Id, Arc<Vec<u8>>)>>,
+}
+
+/// One request: a range of a pack, and the rows that it serves, in order of offset.
+struct Fetch {
+    pack: Id,
+    start: u64,
+    end: u64,
+    rows: Vec<PackRow>,
+}
+
+impl Reader {
+    /// A reader of the chunks of `writer`'s domain under the keys of `epoch`, on a fresh view.
+    ///
+    /// # Errors
+    /// `RoleNeeded` for a writer key, and what listing and reading the index may fail with.
+    pub fn new(
+        repo: Arc<Repository>,
+        writer: Id16,
+        epoch: u32,
+        observer: &dyn Observer,
+    ) -> Result<Reader> {
+        repo.require_full("reading backups")?;
+        let index = repo.readable_index(observer)?;
+        Self::with_index(repo, writer, epoch, Arc::new(index))
+    }
+
+    /// A reader on an index that is loaded already.
+    pub fn with_index(
+        repo: Arc<Repository>,
+        writer: Id16,
+        epoch: u32,
+        index: Arc<Index>,
+    ) -> Result<Reader> {
+        let keys = repo.keyring.domain(writer, epoch)?;
+        Ok(Reader {
+            repo,
+            writer,
+            keys,
+            index,
+            pack_keys: Mutex::default(),
+            meta: Mutex::default(),
+        })
+    }
+
+    /// The keys of the domain.
+    pub fn keys(&self) -> &Arc<DomainKeys> {
+        &self.keys
+    }
+
+    fn locations(&self, id: &Id) -> Result<Vec<Location>> {
+        let found = self.index.lookup(&self.writer, id)?;
+        if found.is_empty() {
+            return Err(Error::damaged(format!(
+                "chunk {} is in no pack that the index knows",
+                id.short()
+            ))
+            .hint("run `corso repo check`"));
+        }
+        Ok(found)
+    }
+
+    fn pack_key(&self, pack: &Id, header: Option<&[u8]>) -> Result<Arc<ObjectKey>> {
+        if let Some(key) = lock(&self.pack_keys).get(pack) {
+            return Ok(key.clone());
+        }
+        let fetched;
+        let header = match header {
+            Some(bytes) => bytes,
+            None => {
+                // A whole grid cell, as for any other read; packs shorter than that are read through `whole`.
+                fetched = self
+                    .repo
+                    .storage
+                    .get_range(&pack_path(pack), 0, HEADER_LEN as u64)?;
+                &fetched
+            }
+        };
+        let key = Arc::new(ObjectKey::from_header(header, &self.repo.keyring)?);
+        lock(&self.pack_keys).insert(*pack, key.clone());
+        Ok(key)
+    }
+
+    /// A metadata pack, whole and with the hash that its name says.
+    fn meta_pack(&self, location: &Location) -> Result<Arc<Vec<u8>>> {
+        if let Some((_, bytes)) = lock(&self.meta).iter().find(|(id, _)| *id == location.pack) {
+            return Ok(bytes.clone());
+        }
+        let bytes = Arc::new(
+            self.repo
+                .storage
+                .get(&pack_path(&location.pack), location.size)?,
+        );
+        if Id::sha256(&bytes) != location.pack {
+            return Err(Error::damaged(format!(
+                "pack {} does not have the hash of its name",
+                location.pack
+            )));
+        }
+        let mut meta = lock(&self.meta);
+        meta.push_back((location.pack, bytes.clone()));
+        if meta.len() > META_PACKS {
+            meta.pop_front();
+        }
+        Ok(bytes)
+    }
+
+    fn read_at(&self, id: &Id, location: &Location) -> Result<Vec<u8>> {
+        let row = row_of(id, location);
+        if location.kind == ObjectKind::Metadata as u8 && location.size <= MAX_RANGE {
+            let bytes = self.meta_pack(location)?;
+            let key = self.pack_key(&location.pack, bytes.get(..HEADER_LEN))?;
+            return pack::open_chunk(&key, &self.keys, &row, frame_of(&row, 0, &bytes)?);
+        }
+        let (start, end) = widen(
+            row.offset as u64,
+            row.offset as u64 + row.stored as u64,
+            location.size,
+        );
+        let bytes = self
+            .repo
+            .storage
+            .get_range(&pack_path(&location.pack), start, end - start)?;
+        let header = if start == 0 {
+            bytes.get(..HEADER_LEN)
+        } else {
+            None
+        };
+        let key = self.pack_key(&location.pack, header)?;
+        pack::open_chunk(&key, &self.keys, &row, frame_of(&row, start, &bytes)?)
+    }
+
+    /// Tries every location of a chunk.
+    fn read(&self, id: &Id) -> Result<Vec<u8>> {
+        let mut last = None;
+        for location in self.locations(id)? {
+            match self.read_at(id, &location) {
+                Ok(raw) => return Ok(raw),
+                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
+                    let e = e.context(format!("chunk {} in pack {}", id.short(), location.pack));
+                    last = Some(e.with_kind(Kind::Damaged).hint("run `corso repo check`"));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(last.unwrap_or_else(|| Error::damaged(format!("chunk {} cannot be had", id.short()))))
+    }
+
+    /// Fetches one range and hands out what it holds. Gives the ids that it could not.
+    fn fetch(
+        &self,
+        fetch: &Fetch,
+        each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
+    ) -> Result<Vec<Id>> {
+        let got = self.repo.storage.get_range(
+            &pack_path(&fetch.pack),
+            fetch.start,
+            fetch.end - fetch.start,
+        );
+        let bytes = match got {
+            Ok(bytes) => bytes,
+            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
+                return Ok(fetch.rows.iter().map(|r| r.id).collect());
+            }
+            Err(e) => return Err(e),
+        };
+        let header = if fetch.start == 0 {
+            bytes.get(..HEADER_LEN)
+        } else {
+            None
+        };
+        let key = match self.pack_key(&fetch.pack, header) {
+            Ok(key) => key,
+            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
+                return Ok(fetch.rows.iter().map(|r| r.id).collect());
+            }
+            Err(e) => return Err(e),
+        };
+        let mut failed = Vec::new();
+        for row in &fetch.rows {
+            let opened = frame_of(row, fetch.start, &bytes)
+                .and_then(|f| pack::open_chunk(&key, &self.keys, row, f));
+            match opened {
+                Ok(raw) => each(&row.id, &raw)?,
+                Err(_) => failed.push(row.id),
+            }
+        }
+        Ok(failed)
+    }
+
+    /// Which ranges to read for `ids`, by pack and offset; and the ids that are nowhere.
+    fn plan(&self, ids: &[Id]) -> (Vec<Fetch>, Vec<(Id, Error)>) {
+        let mut wanted: Vec<Id> = ids.to_vec();
+        wanted.sort_unstable();
+        wanted.dedup();
+        let mut missing = Vec::new();
+        let mut by_pack: BTreeMap<Id, (u64, Vec<PackRow>)> = BTreeMap::new();
+        for id in wanted {
+            match self.locations(&id) {
+                Ok(found) => {
+                    let location = &found[0];
+                    let entry = by_pack
+                        .entry(location.pack)
+                        .or_insert((location.size, Vec::new()));
+                    entry.1.push(row_of(&id, location));
+                }
+                Err(e) => missing.push((id, e)),
+            }
+        }
+        let mut plan = Vec::new();
+        for (pack, (size, rows)) in by_pack {
+            coalesce(pack, size, rows, &mut plan);
+        }
+        (plan, missing)
+    }
+}
+
+fn pack_path(pack: &Id) -> String {
+    let hex = pack.hex();
+    format!("packs/{}/{hex}", &hex[..2])
+}
+
+fn row_of(id: &Id, location: &Location) -> PackRow {
+    PackRow {
+        id: *id,
+        offset: location.offset,
+        stored: location.stored,
+        raw: location.raw,
+    }
+}
+
+/// The frame of `row` inside `bytes`, which begin at `start` of the pack.
+fn frame_of<'a>(row: &PackRow, start: u64, bytes: &'a [u8]) -> Result<&'a [u8]> {
+    let from = u64::from(row.offset)
+        .checked_sub(start)
+        .and_then(|n| usize::try_from(n).ok());
+    from.and_then(|from| bytes.get(from..from.checked_add(row.stored as usize)?))
+        .ok_or_else(|| Error::damaged(format!("chunk {} lies outside of its pack", row.id.short())))
+}
+
+/// Widens to the grid, within an object of `size` bytes.
+fn widen(start: u64, end: u64, size: u64) -> (u64, u64) {
+    (
+        start / GRID * GRID,
+        end.div_ceil(GRID).saturating_mul(GRID).min(size.max(end)),
+    )
+}
+
+/// Cuts the wanted rows of one pack into requests.
+fn coalesce(pack: Id, size: u64, mut rows: Vec<PackRow>, plan: &mut Vec<Fetch>) {
+    rows.sort_unstable_by_key(|r| r.offset);
+    let mut current: Option<Fetch> = None;
+    for row in rows {
+        let (start, end) = widen(
+            u64::from(row.offset),
+            u64::from(row.offset) + u64::from(row.stored),
+            size,
+        );
+        match &mut current {
+            Some(fetch) if start <= fetch.end + GAP && end - fetch.start <= MAX_RANGE => {
+                fetch.end = fetch.end.max(end);
+                fetch.rows.push(row);
+            }
+            _ => plan.extend(current.replace(Fetch {
+                pack,
+                start,
+                end,
+                rows: vec![row],
+            })),
+        }
+    }
+    plan.extend(current);
+}
+
+impl Chunks for Reader {
+    fn get(&self, id: &Id) -> Result<Vec<u8>> {
+        self.read(id)
+    }
+
+    fn get_many(
+        &self,
+        ids: &[Id],
+        each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
+    ) -> Vec<(Id, Error)> {
+        let (plan, missing) = self.plan(ids);
+        let failures = Mutex::new(missing);
+        let ended = Mutex::new(None);
+        let next = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..FETCHERS.min(plan.len()) {
+                scope.spawn(|| {
+                    while lock(&ended).is_none() {
+                        let Some(fetch) =
+                            plan.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
+                        else {
+                            return;
+                        };
+                        match self.fetch(fetch, each) {
+                            // Other locations, one by one: damage is rare.
+                            Ok(failed) => {
+                                for id in failed {
+                                    if let Err(e) = self.read(&id).and_then(|raw| each(&id, &raw)) {
+                                        lock(&failures).push((id, e));
+                                    }
+                                }
+                            }
+                            Err(e) => {
+                                let id = fetch.rows[0].id;
+                                lock(&ended).get_or_insert((id, e));
+                            }
+                        }
+                    }
+                });
+            }
+        });
+        let mut failures = failures
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
+        failures.extend(ended.into_inner().unwrap_or_else(PoisonError::into_inner));
+        failures
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(offset: u64, stored: u64) -> PackRow {
+        PackRow {
+            id: Id([offset as u8; 32]),
+            offset: offset as u32,
+            stored: stored as u32,
+            raw: 1,
+        }
+    }
+
+    #[test]
+    fn requests_lie_on_the_grid() {
+        assert_eq!(widen(1, 2, 10 * MIB), (0, GRID));
+        assert_eq!(widen(GRID - 1, GRID + 1, 10 * MIB), (0, 2 * GRID));
+        assert_eq!(
+            widen(GRID, 2 * GRID - 5, 2 * GRID - 3),
+            (GRID, 2 * GRID - 3)
+        );
+    }
+
+    #[test]
+    fn neighbours_are_read_together_up_to_a_bound() {
+        let mut plan = Vec::new();
+        let rows = (0..32).map(|n| row(n * MIB, MIB)).collect();
+        coalesce(Id::ZERO, 32 * MIB, rows, &mut plan);
+        assert!(plan.iter().all(|f| f.end - f.start <= MAX_RANGE));
+        assert_eq!(plan.iter().map(|f| f.rows.len()).sum::<usize>(), 32);
+        assert!(plan.len() <= 3);
+        plan.clear();
+        coalesce(
+            Id::ZERO,
+            32 * MIB,
+            vec![row(0, 10), row(20 * MIB, 10)],
+            &mut plan,
+        );
+        assert_eq!(plan.len(), 2);
+    }
+}

@@ -1,0 +1,611 @@
+//! A writing run: chunks go in, packs and index objects come out, on a view that is kept fresh.
+//!
+//! `chunk` may be called from many threads. Packs are sealed, checked and uploaded by a few threads of their own;
+//! producers wait in front of the [`Gate`]s, so memory is bounded whatever is backed up. Nothing here blocks a rayon
+//! worker: sealing needs them.
+
+use super::Repository;
+use super::gate::Gate;
+use super::protocol::{Grace, View, Viewer};
+use crate::codec::compress;
+use crate::crypto::{DomainKeys, Session};
+use crate::error::{Context, Error, Kind, Result};
+use crate::format::container::ObjectKind;
+use crate::format::index::{self as index_format, IndexPack};
+use crate::format::pack::{PackBuilder, Sealed, verify_sealed};
+use crate::id::{Id, Id16};
+use crate::index::Index;
+use crate::report::{Event, Observer, Stop};
+use crate::storage::{PutOptions, Storage, Stored};
+use crate::units::MIB;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Sealed or sealing packs that wait for the network, in bytes.
+const UPLOAD_BYTES: u64 = 64 * MIB;
+/// Threads that seal and upload.
+const UPLOADERS: usize = 3;
+/// Metadata packs stay smaller than data packs: they are read whole.
+const META_TARGET: usize = 8 * MIB as usize;
+/// An index object is written at least this often, so that an interrupted run's uploads are found again.
+const CHECKPOINT: Duration = Duration::from_secs(240);
+
+/// What a run wrote.
+#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
+pub struct Written {
+    /// Data packs.
+    pub data_packs: u64,
+    /// Metadata packs.
+    pub metadata_packs: u64,
+    /// Index objects.
+    pub index_objects: u64,
+    /// Chunks that were new.
+    pub chunks: u64,
+    /// Their raw bytes.
+    pub raw_bytes: u64,
+    /// Raw bytes of new data chunks alone.
+    pub raw_data_bytes: u64,
+    /// Bytes of all objects put.
+    pub stored_bytes: u64,
+    /// Chunks that the repository held already.
+    pub reused_chunks: u64,
+}
+
+#[derive(Default)]
+struct Counters {
+    data_packs: AtomicU64,
+    metadata_packs: AtomicU64,
+    index_objects: AtomicU64,
+    chunks: AtomicU64,
+    raw_bytes: AtomicU64,
+    raw_data_bytes: AtomicU64,
+    stored_bytes: AtomicU64,
+    reused_chunks: AtomicU64,
+}
+
+/// Packs being filled. Two data packs are open at a time and chunks go to either at random.
+struct Open {
+    data: [Option<PackBuilder>; 2],
+    meta: Option<PackBuilder>,
+    /// Bits for the random choice.
+    coins: u64,
+    coins_left: u32,
+}
+
+struct Unindexed {
+    packs: Vec<IndexPack>,
+    since: Instant,
+}
+
+/// A writing run of one repository. Shared by the threads that feed it.
+pub struct Run {
+    repo: Arc<Repository>,
+    /// Names the run; its X-Wing encapsulation serves all objects of the run.
+    session: Session,
+    keys: Arc<DomainKeys>,
+    writer: Id16,
+    index: Arc<Index>,
+    grace: Grace,
+    viewer: Mutex<Viewer>,
+    view: RwLock<View>,
+    lost: AtomicBool,
+    /// Counts the renewals that could not continue the view before.
+    breaks: AtomicU64,
+    open: Mutex<Open>,
+    unindexed: Mutex<Unindexed>,
+    uploads: Mutex<Option<crossbeam_channel::Sender<PackBuilder>>>,
+    upload_gate: Gate,
+    failure: Mutex<Option<Error>>,
+    failed: AtomicBool,
+    counters: Counters,
+    observer: Arc<dyn Observer>,
+    stop: Stop,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Run {
+    /// Starts a run: takes a view, brings the local index in line, starts the uploaders.
+    ///
+    /// # Errors
+    /// Whatever listing and reading tombstones and index objects may fail with.
+    pub fn start(
+        repo: Arc<Repository>,
+        observer: Arc<dyn Observer>,
+        stop: Stop,
+    ) -> Result<Arc<Run>> {
+        let mut viewer = Viewer::new(repo.storage.clone());
+        let (view, index) = repo.view_and_index(&mut viewer, &*observer)?;
+        let session = repo.keyring.session()?;
+        let keys = repo.own_domain()?;
+        let (sender, receiver) = crossbeam_channel::unbounded();
+        let run = Arc::new(Run {
+            grace: Grace(repo.config.grace),
+            writer: repo.writer(),
+            repo,
+            session,
+            keys,
+            index: Arc::new(index),
+            viewer: Mutex::new(viewer),
+            view: RwLock::new(view),
+            lost: AtomicBool::new(false),
+            breaks: AtomicU64::new(0),
+            open: Mutex::new(Open {
+                data: [None, None],
+                meta: None,
+                coins: 0,
+                coins_left: 0,
+            }),
+            unindexed: Mutex::new(Unindexed {
+                packs: Vec::new(),
+                since: Instant::now(),
+            }),
+            uploads: Mutex::new(Some(sender)),
+            upload_gate: Gate::new(UPLOAD_BYTES),
+            failure: Mutex::new(None),
+            failed: AtomicBool::new(false),
+            counters: Counters::default(),
+            observer,
+            stop,
+        });
+        Ok(run).inspect(|run| {
+            for _ in 0..UPLOADERS {
+                run.spawn_uploader(receiver.clone());
+            }
+        })
+    }
+
+    fn spawn_uploader(
+        self: &Arc<Self>,
+        work: crossbeam_channel::Receiver<PackBuilder>,
+    ) -> JoinHandle<()> {
+        let run = self.clone();
+        std::thread::spawn(move || {
+            for builder in work {
+                let bytes = builder.len_estimate();
+                // After a failure the queue is only drained.
+                if !run.failed()
+                    && let Err(e) = run.upload(builder)
+                {
+                    run.fail(e);
+                }
+                run.upload_gate.leave(bytes);
+            }
+        })
+    }
+
+    /// The keys of the domain that this run writes for.
+    pub fn keys(&self) -> &Arc<DomainKeys> {
+        &self.keys
+    }
+
+    /// The run's id, drawn with its session.
+    pub fn id(&self) -> Id16 {
+        self.session.run
+    }
+
+    /// The epoch whose keys this run writes with.
+    pub fn epoch(&self) -> u32 {
+        self.session.epoch
+    }
+
+    /// The chunk lookup, own packs included.
+    pub fn index(&self) -> &Arc<Index> {
+        &self.index
+    }
+
+    /// The request that ends the run early.
+    pub fn stop(&self) -> &Stop {
+        &self.stop
+    }
+
+    /// Records the first failure; everything else winds down.
+    pub fn fail(&self, error: Error) {
+        lock(&self.failure).get_or_insert(error);
+        self.failed.store(true, Ordering::SeqCst);
+    }
+
+    /// Has something failed, or was a stop asked for?
+    pub fn failed(&self) -> bool {
+        self.failed.load(Ordering::Relaxed) || self.stop.requested()
+    }
+
+    /// The failure, if any; the stop counts as one.
+    pub fn check(&self) -> Result<()> {
+        if self.failed.load(Ordering::Relaxed)
+            && let Some(e) = lock(&self.failure).take()
+        {
+            return Err(e);
+        }
+        self.stop.check()?;
+        if self.failed.load(Ordering::Relaxed) {
+            return Err(Error::failed("the run failed before"));
+        }
+        Ok(())
+    }
+
+    /// Waits until there is room for more chunks; producers call this before they make one.
+    pub fn wait_for_room(&self) -> Result<()> {
+        self.upload_gate
+            .wait_below(UPLOAD_BYTES / 2, &|| self.failed());
+        self.check()
+    }
+
+    /// Does a chunk count as present: visible in the view, or uploaded by this run?
+    pub fn has(&self, id: &Id) -> Result<bool> {
+        self.index.contains(&self.writer, id)
+    }
+
+    /// Stores a chunk unless it is present. `id` must be its id in this run's domain. Does not block on the network.
+    ///
+    /// `true` if it was new.
+    pub fn chunk(&self, kind: ObjectKind, id: &Id, raw: &[u8]) -> Result<bool> {
+        if !self.index.claim(&self.writer, id)? {
+            self.counters.reused_chunks.fetch_add(1, Ordering::Relaxed);
+            return Ok(false);
+        }
+        let payload = compress::pack_chunk(raw, self.repo.compression_level())?;
+        self.add(kind, id, raw.len(), &payload)?;
+        self.counters.chunks.fetch_add(1, Ordering::Relaxed);
+        self.counters
+            .raw_bytes
+            .fetch_add(raw.len() as u64, Ordering::Relaxed);
+        if kind == ObjectKind::Data {
+            self.counters
+                .raw_data_bytes
+                .fetch_add(raw.len() as u64, Ordering::Relaxed);
+        }
+        Ok(true)
+    }
+
+    fn add(&self, kind: ObjectKind, id: &Id, raw_len: usize, payload: &[u8]) -> Result<()> {
+        let mut open = lock(&self.open);
+        let target = self.pack_target(kind);
+        let slot = match kind {
+            ObjectKind::Metadata => &mut open.meta,
+            _ => {
+                let coin = open.toss()?;
+                &mut open.data[coin]
+            }
+        };
+        if let Some(full) = slot.take_if(|b| {
+            !b.is_empty()
+                && (b.is_full() || b.len_estimate() + payload.len() as u64 > target as u64)
+        }) {
+            self.send(full)?;
+        }
+        if slot.is_none() {
+            *slot = Some(self.builder(kind, target)?);
+        }
+        match slot {
+            Some(builder) => builder.add(*id, raw_len, payload),
+            None => Err(Error::failed("no open pack")),
+        }
+    }
+
+    fn pack_target(&self, kind: ObjectKind) -> usize {
+        let target = self.repo.config.pack_size as usize;
+        match kind {
+            ObjectKind::Metadata => target.min(META_TARGET),
+            _ => target,
+        }
+    }
+
+    fn builder(&self, kind: ObjectKind, target: usize) -> Result<PackBuilder> {
+        let mut builder = PackBuilder::new(
+            kind,
+            &self.session,
+            self.repo.config.cipher,
+            self.keys.clone(),
+        )?;
+        builder.reserve(target + target / 16);
+        Ok(builder)
+    }
+
+    fn send(&self, builder: PackBuilder) -> Result<()> {
+        self.upload_gate.force(builder.len_estimate());
+        match &*lock(&self.uploads) {
+            Some(sender) => sender
+                .send(builder)
+                .map_err(|_| Error::failed("the uploaders have stopped")),
+            None => Err(Error::failed("the run is over")),
+        }
+    }
+
+    /// Seals a pack, reads it back from its sealed form, uploads it, and makes its chunks visible.
+    fn upload(&self, builder: PackBuilder) -> Result<()> {
+        let kind = builder.kind();
+        let sealed = builder.finish()?;
+        verify_sealed(&sealed, &self.repo.keyring)
+            .context(|| "checking a pack before its upload; memory or processor may be faulty")?;
+        let hex = sealed.name.hex();
+        let breaks = self.breaks.load(Ordering::SeqCst);
+        self.put(
+            &format!("packs/{}/{hex}", &hex[..2]),
+            &sealed.bytes,
+            &sealed.name,
+        )?;
+        if self.breaks.load(Ordering::SeqCst) != breaks {
+            // Put on a view that was not continued: the pack counts as lost, and its chunks are free to come again.
+            sealed
+                .rows
+                .iter()
+                .for_each(|row| self.index.unclaim(&self.writer, &row.id));
+            self.lost.store(true, Ordering::SeqCst);
+            return Ok(());
+        }
+        let counter = match kind {
+            ObjectKind::Metadata => &self.counters.metadata_packs,
+            _ => &self.counters.data_packs,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        let pack = IndexPack {
+            pack: sealed.name,
+            size: sealed.bytes.len() as u64,
+            kind: kind as u8,
+            rows: sealed.rows,
+        };
+        drop(sealed.bytes);
+        self.index.add(&self.writer, &pack)?;
+        let mut unindexed = lock(&self.unindexed);
+        unindexed.packs.push(pack);
+        if unindexed.since.elapsed() >= CHECKPOINT {
+            let packs = std::mem::take(&mut unindexed.packs);
+            unindexed.since = Instant::now();
+            drop(unindexed);
+            self.write_index(packs)?;
+        }
+        Ok(())
+    }
+
+    /// Writes index objects for `packs`.
+    fn write_index(&self, packs: Vec<IndexPack>) -> Result<()> {
+        if packs.is_empty() {
+            return Ok(());
+        }
+        for made in index_format::seal(&packs, &self.session, self.repo.config.cipher, &self.keys)?
+        {
+            let name = made.sealed.name;
+            self.put(&format!("index/{name}"), &made.sealed.bytes, &name)?;
+            self.counters.index_objects.fetch_add(1, Ordering::Relaxed);
+            self.index.indexed(&name, &made.packs);
+        }
+        Ok(())
+    }
+
+    /// Puts an object, on a view that is young enough at the very moment that is signed.
+    pub fn put(&self, key: &str, bytes: &[u8], name: &Id) -> Result<Stored> {
+        loop {
+            let deadline = self.fresh_deadline()?;
+            let options = PutOptions {
+                sha256: Some(*name),
+                not_after: deadline,
+                if_absent: false,
+            };
+            match self.repo.storage.put(key, bytes, &options) {
+                Ok(stored) => {
+                    self.counters
+                        .stored_bytes
+                        .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                    return Ok(stored);
+                }
+                Err(e) if e.kind() == Kind::TooLate => self.stop.check()?,
+                Err(e) => return Err(e.context(format!("writing {key}"))),
+            }
+        }
+    }
+
+    fn fresh_deadline(&self) -> Result<Option<crate::units::Time>> {
+        let now = self.repo.storage.now();
+        {
+            let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
+            if !self.grace.wants_renewal(&view, now) {
+                return Ok(self.grace.deadline(&view));
+            }
+        }
+        self.renew()?;
+        let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
+        Ok(self.grace.deadline(&view))
+    }
+
+    /// Takes a newer view. What it takes away, or all that no index object names yet if it cannot continue the old
+    /// one, is lost for this run: [`Run::take_loss`] tells.
+    pub fn renew(&self) -> Result<()> {
+        let mut viewer = lock(&self.viewer);
+        let old = self
+            .view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        // Another thread may have renewed while this one waited.
+        if !self.grace.wants_renewal(&old, self.repo.storage.now()) && !self.grace.0.is_zero() {
+            return Ok(());
+        }
+        self.take_newer(&mut viewer)
+    }
+
+    fn take_newer(&self, viewer: &mut Viewer) -> Result<()> {
+        let old = self.view();
+        self.observer
+            .event(Event::Debug("renewing the view of the repository"));
+        let new = self.newer_view(viewer)?;
+        let continues = self.grace.continues(&old, &new);
+        if !continues {
+            self.breaks.fetch_add(1, Ordering::SeqCst);
+            // A tombstone may have come and gone: packs that nothing names yet may be gone with it.
+            lock(&self.unindexed).packs.clear();
+            self.index.forget_unindexed();
+        }
+        if !continues || new.takes_away_from(&old) {
+            self.lost.store(true, Ordering::SeqCst);
+        }
+        *self.view.write().unwrap_or_else(PoisonError::into_inner) = new;
+        Ok(())
+    }
+
+    fn newer_view(&self, viewer: &mut Viewer) -> Result<View> {
+        for _ in 0..5 {
+            let view = viewer.take(&self.repo.keyring, &*self.observer)?;
+            match self.repo.refresh_index(&self.index, &view, &*self.observer) {
+                // Gone between list and get: look again.
+                Err(e) if e.kind() == Kind::ObjectMissing => continue,
+                other => return other.map(|()| view),
+            }
+        }
+        Err(
+            Error::new(Kind::Changed, "index objects were replaced at every look")
+                .hint("try again later"),
+        )
+    }
+
+    /// Puts the snapshot, unless a renewal took something away: then `None`, and nothing was put.
+    pub fn put_snapshot(&self, key: &str, bytes: &[u8], name: &Id) -> Result<Option<Stored>> {
+        loop {
+            let deadline = self.fresh_deadline()?;
+            if self.lost.load(Ordering::SeqCst) {
+                return Ok(None);
+            }
+            let options = PutOptions {
+                sha256: Some(*name),
+                not_after: deadline,
+                if_absent: false,
+            };
+            match self.repo.storage.put(key, bytes, &options) {
+                Ok(stored) => {
+                    self.counters
+                        .stored_bytes
+                        .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+                    return Ok(Some(stored));
+                }
+                Err(e) if e.kind() == Kind::TooLate => self.stop.check()?,
+                Err(e) => return Err(e.context(format!("writing {key}"))),
+            }
+        }
+    }
+
+    /// Seals a snapshot of this run.
+    pub fn seal_snapshot(&self, manifest: &crate::format::snapshot::Manifest) -> Result<Sealed> {
+        crate::format::snapshot::seal(manifest, &self.session, self.repo.config.cipher, &self.keys)
+    }
+
+    /// Takes a newer view whatever the age of the present one.
+    pub fn look_anew(&self) -> Result<()> {
+        let mut viewer = lock(&self.viewer);
+        self.take_newer(&mut viewer)
+    }
+
+    /// Has a renewal taken something away that nobody has asked for yet?
+    pub fn is_lossy(&self) -> bool {
+        self.lost.load(Ordering::SeqCst)
+    }
+
+    /// Did a renewal take something away since the last call?
+    pub fn take_loss(&self) -> bool {
+        self.lost.swap(false, Ordering::SeqCst)
+    }
+
+    /// Sends what is in open packs, waits for all uploads, and writes the index objects.
+    pub fn flush(&self) -> Result<()> {
+        let open: Vec<PackBuilder> = {
+            let mut open = lock(&self.open);
+            let [a, b] = &mut open.data;
+            let packs = [a.take(), b.take(), open.meta.take()];
+            packs
+                .into_iter()
+                .flatten()
+                .filter(|b| !b.is_empty())
+                .collect()
+        };
+        for builder in merge_small(open, self.pack_target(ObjectKind::Data))? {
+            self.send(builder)?;
+        }
+        self.upload_gate.wait_below(0, &|| false);
+        self.check()?;
+        let packs = std::mem::take(&mut lock(&self.unindexed).packs);
+        self.write_index(packs)
+    }
+
+    /// After an interrupt: names what was uploaded in index objects, so that the next run finds it.
+    pub fn salvage(&self) -> Result<()> {
+        *lock(&self.open) = Open {
+            data: [None, None],
+            meta: None,
+            coins: 0,
+            coins_left: 0,
+        };
+        self.upload_gate.wait_below(0, &|| false);
+        let packs = std::mem::take(&mut lock(&self.unindexed).packs);
+        self.write_index(packs)
+    }
+
+    /// The view in force.
+    pub fn view(&self) -> View {
+        self.view
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The rules on age in force.
+    pub fn grace(&self) -> Grace {
+        self.grace
+    }
+
+    /// What was written so far.
+    pub fn written(&self) -> Written {
+        let get = |a: &AtomicU64| a.load(Ordering::Relaxed);
+        let c = &self.counters;
+        Written {
+            data_packs: get(&c.data_packs),
+            metadata_packs: get(&c.metadata_packs),
+            index_objects: get(&c.index_objects),
+            chunks: get(&c.chunks),
+            raw_bytes: get(&c.raw_bytes),
+            raw_data_bytes: get(&c.raw_data_bytes),
+            stored_bytes: get(&c.stored_bytes),
+            reused_chunks: get(&c.reused_chunks),
+        }
+    }
+
+    /// Ends the uploaders.
+    pub fn close(&self) {
+        lock(&self.uploads).take();
+    }
+}
+
+impl Open {
+    /// 0 or 1, from the system's random source.
+    fn toss(&mut self) -> Result<usize> {
+        if self.coins_left == 0 {
+            let bytes = Id16::random()?.0;
+            let mut word = [0; 8];
+            word.copy_from_slice(&bytes[..8]);
+            (self.coins, self.coins_left) = (u64::from_be_bytes(word), 64);
+        }
+        let coin = (self.coins & 1) as usize;
+        self.coins >>= 1;
+        self.coins_left -= 1;
+        Ok(coin)
+    }
+}
+
+/// Two half-filled data packs at the end of a run become one where they fit: small packs cost requests.
+fn merge_small(packs: Vec<PackBuilder>, target: usize) -> Result<Vec<PackBuilder>> {
+    let mut out: Vec<PackBuilder> = Vec::new();
+    for pack in packs {
+        match out.last_mut() {
+            Some(last)
+                if last.kind() == pack.kind()
+                    && last.len_estimate() + pack.len_estimate() <= target as u64 =>
+            {
+                last.absorb(pack)?;
+            }
+            _ => out.push(pack),
+        }
+    }
+    Ok(out)
+}

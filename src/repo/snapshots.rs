@@ -1,0 +1,168 @@
+//! Snapshots: listing, reading, choosing, removing.
+
+use super::Repository;
+use super::protocol::list_names;
+use crate::error::{Context, Error, Kind, Result};
+use crate::format::entry::TreePath;
+use crate::format::snapshot::{self, Manifest};
+use crate::fs::path::{self, Platform};
+use crate::id::Id;
+use crate::report::{Event, Observer};
+
+/// A snapshot: its name and its manifest.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Name of the object, and the backup's id for people.
+    pub id: Id,
+    /// What it says.
+    pub manifest: Manifest,
+}
+
+/// Which snapshots are asked for; an empty filter takes all.
+#[derive(Clone, Debug, Default)]
+pub struct SnapshotFilter {
+    /// Host name.
+    pub host: Option<String>,
+    /// A source path, as [`TreePath`].
+    pub path: Option<TreePath>,
+    /// Tags that must all be there.
+    pub tags: Vec<String>,
+}
+
+impl SnapshotFilter {
+    /// Does `manifest` match?
+    pub fn matches(&self, manifest: &Manifest) -> bool {
+        let host = self.host.as_ref().is_none_or(|h| *h == manifest.host);
+        let path = self.path.as_ref().is_none_or(|p| {
+            let platform = Platform::of(&manifest.platform);
+            manifest
+                .sources
+                .iter()
+                .any(|s| path::to_tree(s, b"", platform).is_ok_and(|s| s == *p))
+        });
+        host && path && self.tags.iter().all(|t| manifest.tags.contains(t))
+    }
+}
+
+impl Repository {
+    /// Names of all snapshots, in no order that means anything.
+    pub fn snapshot_names(&self) -> Result<Vec<Id>> {
+        let mut names = Vec::new();
+        list_names(&*self.storage, "snapshots/", &mut |id| names.push(id))
+            .context(|| "listing snapshots")?;
+        Ok(names)
+    }
+
+    /// Reads one snapshot: from the cache if its copy there is whole, else from the storage.
+    pub fn snapshot(&self, id: &Id) -> Result<Snapshot> {
+        self.require_full("reading backups")?;
+        let cached = self
+            .cache
+            .as_ref()
+            .and_then(|c| c.node(id))
+            .filter(|b| Id::sha256(b) == *id);
+        let bytes = match cached {
+            Some(bytes) => bytes,
+            None => {
+                let key = format!("snapshots/{id}");
+                let bytes = self
+                    .storage
+                    .get(&key, snapshot::MAX_OBJECT)
+                    .context(|| format!("reading {key}"))?;
+                if Id::sha256(&bytes) != *id {
+                    return Err(Error::damaged(format!(
+                        "{key} is damaged: its bytes do not have the hash of its name"
+                    ))
+                    .hint("run `corso repo check`; other backups are not affected"));
+                }
+                if let Some(cache) = &self.cache {
+                    cache.put_node(id, &bytes);
+                }
+                bytes
+            }
+        };
+        let manifest = snapshot::open(&bytes, &self.keyring)
+            .context(|| format!("reading backup {}", id.short()))?;
+        Ok(Snapshot { id: *id, manifest })
+    }
+
+    /// All snapshots that `filter` takes, oldest first. One that cannot be read is reported and passed over; the
+    /// count of those is the second value.
+    pub fn snapshots(
+        &self,
+        filter: &SnapshotFilter,
+        observer: &dyn Observer,
+    ) -> Result<(Vec<Snapshot>, usize)> {
+        self.require_full("listing backups")?;
+        let mut found = Vec::new();
+        let mut unreadable = 0;
+        for id in self.snapshot_names()? {
+            match self.snapshot(&id) {
+                Ok(snapshot) if filter.matches(&snapshot.manifest) => found.push(snapshot),
+                Ok(_) => {}
+                // Gone since it was listed.
+                Err(e) if e.kind() == Kind::ObjectMissing => {}
+                Err(e) if e.kind() == Kind::Damaged => {
+                    unreadable += 1;
+                    observer.event(Event::Warning(&format!(
+                        "backup {} cannot be read: {e}",
+                        id.short()
+                    )));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        found.sort_by(|a, b| (a.manifest.time, a.id).cmp(&(b.manifest.time, b.id)));
+        Ok((found, unreadable))
+    }
+
+    /// The snapshot that `text` names: a whole id, a unique prefix of one (at least 4 digits), or `latest`, the
+    /// newest that `filter` takes.
+    pub fn find_snapshot(
+        &self,
+        text: &str,
+        filter: &SnapshotFilter,
+        observer: &dyn Observer,
+    ) -> Result<Snapshot> {
+        if text == "latest" {
+            let newest = self.snapshots(filter, observer)?.0.pop();
+            return newest.ok_or_else(|| {
+                Error::failed("there is no backup that matches")
+                    .hint("`corso backup list` shows what there is")
+            });
+        }
+        let id = self.resolve(text)?;
+        self.snapshot(&id)
+    }
+
+    /// The id that `text` (a whole id or a unique prefix) stands for.
+    pub fn resolve(&self, text: &str) -> Result<Id> {
+        if text.len() < 4 || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Error::usage(format!(
+                "{text:?} is not a backup: give `latest`, or 4 to 64 digits of an id"
+            )));
+        }
+        let wanted = text.to_ascii_lowercase();
+        let mut matching: Vec<Id> = self.snapshot_names()?;
+        matching.retain(|id| id.hex().starts_with(&wanted));
+        match matching.as_slice() {
+            [one] => Ok(*one),
+            [] => Err(
+                Error::failed(format!("there is no backup with the id {text}"))
+                    .hint("`corso backup list` shows what there is"),
+            ),
+            several => Err(Error::usage(format!(
+                "{} backups have ids that begin with {text}",
+                several.len()
+            ))),
+        }
+    }
+
+    /// Removes the snapshot object. The space comes back with maintenance.
+    pub fn delete_snapshot(&self, id: &Id) -> Result<()> {
+        self.require_full("deleting backups")?;
+        self.storage
+            .delete(&format!("snapshots/{id}"))
+            .context(|| format!("deleting backup {}", id.short()))
+    }
+}
