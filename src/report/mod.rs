@@ -1,8 +1,14 @@
 //! From events to people and programs.
 
 pub mod events;
+pub mod json;
+pub mod log;
+pub mod progress;
+pub mod reporter;
+pub mod text;
 
 pub use events::{Event, Observer, Progress, Silent, Stop};
+pub use reporter::{Reporter, Shown};
 
 /// Raw bytes (a file name of whatever origin) as text that is safe on a terminal: valid UTF-8 stays, control
 /// characters and invalid bytes become `\xNN` or `\u{N}`, and a backslash is doubled so that the form is unambiguous.

@@ -1,0 +1,103 @@
+//! `corso backup ...`
+
+use crate::cli::value::OsArg;
+use argh::{ArgsInfo, FromArgs};
+
+/// Make, list, look into and delete backups.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "backup", help_triggers("--help"))]
+pub struct Backup {
+    /// what to do
+    #[argh(subcommand)]
+    pub command: BackupCommand,
+}
+
+/// The commands under `corso backup`.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub enum BackupCommand {
+    /// `corso backup create`
+    Create(Create),
+    /// `corso backup list`
+    List(List),
+    /// `corso backup details`
+    Details(Details),
+    /// `corso backup delete`
+    Delete(Delete),
+}
+
+/// Back up files and folders.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "create", help_triggers("--help"))]
+pub struct Create {
+    /// files and folders to back up
+    #[argh(positional, arg_name = "PATH")]
+    pub paths: Vec<OsArg>,
+
+    /// back up standard input as a file of this name
+    #[argh(option, arg_name = "NAME")]
+    pub stdin: Option<OsArg>,
+
+    /// leave out what matches this pattern; may be repeated
+    #[argh(option, arg_name = "PATTERN")]
+    pub exclude: Vec<OsArg>,
+
+    /// read patterns to leave out from this file, one a line; may be repeated
+    #[argh(option, arg_name = "FILE")]
+    pub exclude_file: Vec<OsArg>,
+
+    /// leave out the content of folders that hold a CACHEDIR.TAG file
+    #[argh(switch)]
+    pub exclude_caches: bool,
+
+    /// do not go into other file systems
+    #[argh(switch)]
+    pub one_file_system: bool,
+
+    /// a word to find the backup by; may be repeated
+    #[argh(option, arg_name = "TAG")]
+    pub tag: Vec<String>,
+
+    /// host name to record instead of this machine's
+    #[argh(option, arg_name = "HOST")]
+    pub host: Option<String>,
+
+    /// read and compare, but store nothing
+    #[argh(switch)]
+    pub dry_run: bool,
+
+    /// backup to compare with: an id, or none; found by host and paths where not given
+    #[argh(option, arg_name = "BACKUP")]
+    pub parent: Option<String>,
+
+    /// read all files, also those that look unchanged
+    #[argh(switch)]
+    pub force: bool,
+}
+
+/// List the backups.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "list", help_triggers("--help"))]
+pub struct List {}
+
+/// Show what a backup holds.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "details", help_triggers("--help"))]
+pub struct Details {
+    /// id of the backup, a unique beginning of it, or latest
+    #[argh(positional, arg_name = "BACKUP")]
+    pub backup: String,
+
+    /// list only this path and what is below it
+    #[argh(positional, arg_name = "PATH")]
+    pub path: Option<OsArg>,
+}
+
+/// Delete backups. Their data stays until maintenance finds that nothing else needs it.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "delete", help_triggers("--help"))]
+pub struct Delete {
+    /// ids of the backups, unique beginnings of them, or latest
+    #[argh(positional, arg_name = "BACKUP")]
+    pub backups: Vec<String>,
+}

@@ -1,0 +1,168 @@
+//! `corso repo ...`
+
+use argh::{ArgsInfo, FromArgs};
+
+/// Create, connect to and manage a repository.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "repo", help_triggers("--help"))]
+pub struct Repo {
+    /// what to do
+    #[argh(subcommand)]
+    pub command: RepoCommand,
+}
+
+/// The commands under `corso repo`.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub enum RepoCommand {
+    /// `corso repo init`
+    Init(Init),
+    /// `corso repo connect`
+    Connect(Connect),
+    /// `corso repo status`
+    Status(Status),
+    /// `corso repo disconnect`
+    Disconnect(Disconnect),
+    /// `corso repo update-passphrase`
+    UpdatePassphrase(UpdatePassphrase),
+    /// `corso repo key`
+    Key(Key),
+}
+
+/// Create a new repository.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "init", help_triggers("--help"))]
+pub struct Init {
+    /// where
+    #[argh(subcommand)]
+    pub place: InitPlace,
+}
+
+/// Where to create it.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub enum InitPlace {
+    /// `corso repo init s3`
+    S3(InitS3),
+    /// `corso repo init filesystem`
+    Filesystem(InitFilesystem),
+}
+
+/// Create a repository in an S3 bucket that exists.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "s3", help_triggers("--help"))]
+pub struct InitS3 {}
+
+/// Create a repository in a folder.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "filesystem", help_triggers("--help"))]
+pub struct InitFilesystem {}
+
+/// What is fixed when a repository is created.
+#[derive(FromArgs, ArgsInfo, Default)]
+#[argh(help_triggers("--help"))]
+pub struct InitArgs {
+    /// how long deleted data is kept before maintenance may remove it: 24h, 7d, or 0 if nothing else ever runs
+    #[argh(option, arg_name = "DURATION")]
+    pub grace: Option<String>,
+
+    /// cipher of all stored data
+    #[argh(option, arg_name = "CIPHER")]
+    pub cipher: Option<String>,
+
+    /// size at which a pack of data is uploaded
+    #[argh(option, arg_name = "SIZE")]
+    pub pack_size: Option<String>,
+}
+
+/// Connect to an existing repository and remember it in the configuration file.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "connect", help_triggers("--help"))]
+pub struct Connect {
+    /// where
+    #[argh(subcommand)]
+    pub place: ConnectPlace,
+}
+
+/// Where the repository is.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub enum ConnectPlace {
+    /// `corso repo connect s3`
+    S3(ConnectS3),
+    /// `corso repo connect filesystem`
+    Filesystem(ConnectFilesystem),
+}
+
+/// Connect to a repository in an S3 bucket.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "s3", help_triggers("--help"))]
+pub struct ConnectS3 {}
+
+/// Connect to a repository in a folder.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "filesystem", help_triggers("--help"))]
+pub struct ConnectFilesystem {}
+
+/// Show which repository this is and what it holds.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "status", help_triggers("--help"))]
+pub struct Status {}
+
+/// Forget the repository: remove its settings from the configuration file. The repository itself is not touched.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "disconnect", help_triggers("--help"))]
+pub struct Disconnect {}
+
+/// Change the passphrase of the key in use.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "update-passphrase", help_triggers("--help"))]
+pub struct UpdatePassphrase {}
+
+/// List, add and remove the keys that open the repository.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "key", help_triggers("--help"))]
+pub struct Key {
+    /// what to do
+    #[argh(subcommand)]
+    pub command: KeyCommand,
+}
+
+/// The commands under `corso repo key`.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub enum KeyCommand {
+    /// `corso repo key list`
+    List(KeyList),
+    /// `corso repo key add`
+    Add(KeyAdd),
+    /// `corso repo key remove`
+    Remove(KeyRemove),
+}
+
+/// List the keys.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "list", help_triggers("--help"))]
+pub struct KeyList {}
+
+/// Add a key with a passphrase of its own.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "add", help_triggers("--help"))]
+pub struct KeyAdd {
+    /// what the key may do: everything, or make backups and read nothing
+    #[argh(option, arg_name = "ROLE")]
+    pub role: Option<String>,
+
+    /// a name for the key, for people; stored in clear
+    #[argh(option, arg_name = "LABEL")]
+    pub label: Option<String>,
+}
+
+/// Remove a key. What it could open before, it can still open in copies of the storage.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "remove", help_triggers("--help"))]
+pub struct KeyRemove {
+    /// id of the key, or a unique beginning of it
+    #[argh(positional, arg_name = "KEY")]
+    pub key: String,
+}

@@ -1,0 +1,11 @@
+//! `corso backup list`
+
+use crate::cli::session::{Outcome, Session};
+use crate::error::{Error, Result};
+
+/// Lists the backups.
+pub fn run(session: &Session) -> Result<Outcome> {
+    let (file, resolved) = session.place()?;
+    let _passphrase = session.passphrase(&file, &resolved)?;
+    Err(Error::failed("not ready yet"))
+}

@@ -1,0 +1,123 @@
+//! The side table's other half: commands.
+
+use super::Group;
+
+/// What the tables say about a command that can run.
+#[derive(Debug)]
+pub struct CommandExtra {
+    /// The words after `corso`.
+    pub path: &'static [&'static str],
+    /// Flag groups beside the command's own and the global ones.
+    pub groups: &'static [Group],
+    /// Usage after the command's name.
+    pub usage: &'static str,
+    /// Command lines for help.
+    pub examples: &'static [&'static str],
+}
+
+use Group::{Filesystem, Init, NewPassphrase, Passphrase, S3, Select};
+
+/// Every command that can run.
+pub const COMMANDS: &[CommandExtra] = &[
+    CommandExtra {
+        path: &["repo", "init", "s3"],
+        groups: &[Init, S3, Passphrase],
+        usage: "--bucket NAME [flags]",
+        examples: &[
+            "corso repo init s3 --bucket my-backups --passphrase-file ~/.corso-passphrase",
+            "corso repo init s3 --bucket backups --prefix host1 --endpoint minio.example.net:9000",
+        ],
+    },
+    CommandExtra {
+        path: &["repo", "init", "filesystem"],
+        groups: &[Init, Filesystem, Passphrase],
+        usage: "--path DIR [flags]",
+        examples: &["corso repo init filesystem --path /mnt/disk/backups"],
+    },
+    CommandExtra {
+        path: &["repo", "connect", "s3"],
+        groups: &[S3, Passphrase],
+        usage: "--bucket NAME [flags]",
+        examples: &["corso repo connect s3 --bucket my-backups"],
+    },
+    CommandExtra {
+        path: &["repo", "connect", "filesystem"],
+        groups: &[Filesystem, Passphrase],
+        usage: "--path DIR [flags]",
+        examples: &["corso repo connect filesystem --path /mnt/disk/backups"],
+    },
+    CommandExtra {
+        path: &["repo", "status"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "[flags]",
+        examples: &["corso repo status --json"],
+    },
+    CommandExtra {
+        path: &["repo", "disconnect"],
+        groups: &[S3, Filesystem],
+        usage: "[flags]",
+        examples: &["corso repo disconnect"],
+    },
+    CommandExtra {
+        path: &["repo", "update-passphrase"],
+        groups: &[NewPassphrase, S3, Filesystem, Passphrase],
+        usage: "[flags]",
+        examples: &["corso repo update-passphrase --new-passphrase-file ~/.corso-passphrase.new"],
+    },
+    CommandExtra {
+        path: &["repo", "key", "list"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "[flags]",
+        examples: &["corso repo key list"],
+    },
+    CommandExtra {
+        path: &["repo", "key", "add"],
+        groups: &[NewPassphrase, S3, Filesystem, Passphrase],
+        usage: "[--role full|writer] [--label LABEL] [flags]",
+        examples: &[
+            "corso repo key add --role writer --label web1 --new-passphrase-file web1.passphrase",
+        ],
+    },
+    CommandExtra {
+        path: &["repo", "key", "remove"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "KEY [flags]",
+        examples: &["corso repo key remove 5d41402a"],
+    },
+    CommandExtra {
+        path: &["backup", "create"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "PATH... [flags]",
+        examples: &[
+            "corso backup create /etc /home --exclude-caches --exclude '*.tmp'",
+            "pg_dumpall | corso backup create --stdin db.sql --tag db",
+        ],
+    },
+    CommandExtra {
+        path: &["backup", "list"],
+        groups: &[Select, S3, Filesystem, Passphrase],
+        usage: "[flags]",
+        examples: &["corso backup list --host web1"],
+    },
+    CommandExtra {
+        path: &["backup", "details"],
+        groups: &[Select, S3, Filesystem, Passphrase],
+        usage: "BACKUP [PATH] [flags]",
+        examples: &["corso backup details latest /etc/ssh"],
+    },
+    CommandExtra {
+        path: &["backup", "delete"],
+        groups: &[Select, S3, Filesystem, Passphrase],
+        usage: "BACKUP... [flags]",
+        examples: &["corso backup delete 3fa9c1d2"],
+    },
+    CommandExtra {
+        path: &["restore"],
+        groups: &[Select, S3, Filesystem, Passphrase],
+        usage: "BACKUP [PATH...] --destination DIR [flags]",
+        examples: &[
+            "corso restore latest --destination /tmp/restored",
+            "corso restore latest /etc/ssh --destination / --collisions replace",
+        ],
+    },
+];
