@@ -54,7 +54,7 @@ impl Group {
 
     /// The flags, as argh describes them.
     pub fn flags(self) -> &'static [FlagInfo<'static>] {
-        match self {
+        without_help(match self {
             Group::Init => args::InitArgs::get_args_info().flags,
             Group::Select => args::SelectArgs::get_args_info().flags,
             Group::NewPassphrase => args::NewPassphraseArgs::get_args_info().flags,
@@ -62,7 +62,7 @@ impl Group {
             Group::Filesystem => args::FilesystemArgs::get_args_info().flags,
             Group::Passphrase => args::PassphraseArgs::get_args_info().flags,
             Group::Global => args::GlobalArgs::get_args_info().flags,
-        }
+        })
     }
 }
 
@@ -319,12 +319,21 @@ pub fn command(path: &[&str]) -> Option<&'static CommandExtra> {
     COMMANDS.iter().find(|c| c.path == path)
 }
 
+/// argh lists its own `--help` first; ours stands elsewhere.
+fn without_help(flags: &'static [FlagInfo<'static>]) -> &'static [FlagInfo<'static>] {
+    match flags {
+        [first, rest @ ..] if first.long == "--help" => rest,
+        all => all,
+    }
+}
+
 /// argh's description of the command reached by `path`.
 pub fn info(path: &[&str]) -> Option<CommandInfoWithArgs> {
     let mut node = args::Root::get_args_info();
     for word in path {
         node = node.commands.into_iter().find(|c| c.name == *word)?.command;
     }
+    node.flags = without_help(node.flags);
     Some(node)
 }
 

@@ -14,7 +14,9 @@ pub fn text(path: &[&str]) -> String {
     let name = path
         .iter()
         .fold("corso".to_owned(), |text, word| format!("{text} {word}"));
-    let mut out = format!("{}\n\n", info.description);
+    let mut out = String::new();
+    wrap(&mut out, String::new(), info.description, 0);
+    out.push('\n');
     match flags::command(path) {
         Some(command) => {
             out.push_str(&format!("Usage:\n  {name} {}\n", command.usage));
@@ -131,21 +133,29 @@ fn section(out: &mut String, title: &str, rows: impl IntoIterator<Item = (String
             out.push('\n');
             line.clear();
         }
-        for word in right.split_whitespace() {
-            if line.len() < COLUMN {
-                line.extend(std::iter::repeat_n(' ', COLUMN - line.len()));
-            } else if line.len() + 1 + word.len() > WIDTH {
-                out.push_str(&line);
-                out.push('\n');
-                line = " ".repeat(COLUMN);
-            } else {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        out.push_str(&line);
-        out.push('\n');
+        wrap(out, line, &right, COLUMN);
     }
+}
+
+/// Appends `text` behind `line`, in lines of at most [`WIDTH`], each indented to `column`.
+fn wrap(out: &mut String, mut line: String, text: &str, column: usize) {
+    let mut fresh = true;
+    for word in text.split_whitespace() {
+        if !fresh && line.len() + 1 + word.len() > WIDTH {
+            out.push_str(&line);
+            out.push('\n');
+            line.clear();
+            fresh = true;
+        }
+        match fresh {
+            true => line.extend(std::iter::repeat_n(' ', column.saturating_sub(line.len()))),
+            false => line.push(' '),
+        }
+        line.push_str(word);
+        fresh = false;
+    }
+    out.push_str(&line);
+    out.push('\n');
 }
 
 #[cfg(test)]
