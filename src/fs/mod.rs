@@ -9,6 +9,7 @@ pub mod meta;
 mod names;
 pub mod path;
 pub mod read;
+pub mod restore;
 pub mod walk;
 
 #[cfg(unix)]

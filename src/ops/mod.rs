@@ -1,3 +1,4 @@
 //! Operations: plan, then execute; they emit events and never print.
 
 pub mod backup;
+pub mod restore;

@@ -1,6 +1,7 @@
 //! Where readers get chunks from: one trait, so that restore can be run and tested without a repository.
 
 use crate::error::{Error, Result};
+use crate::format::tree::NodeSource;
 use crate::id::Id;
 
 /// Gives the raw bytes of chunks. Whatever an implementation hands out is verified: the bytes hash to the id that was
@@ -21,6 +22,13 @@ pub trait Chunks: Send + Sync {
         ids: &[Id],
         each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
     ) -> Vec<(Id, Error)>;
+}
+
+/// Lists and nodes of trees are chunks like any other.
+impl NodeSource for dyn Chunks + '_ {
+    fn node(&self, id: &Id) -> Result<Vec<u8>> {
+        self.get(id)
+    }
 }
 
 /// Chunks in memory, for tests: a plain hash serves as id.

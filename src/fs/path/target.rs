@@ -14,17 +14,22 @@ const RESERVED: [&[u8]; 6] = [b"CON", b"PRN", b"AUX", b"NUL", b"CONIN$", b"CONOU
 /// that and goes on.
 pub fn relative(path: &TreePath, from: Platform, to: Platform) -> Result<Vec<Vec<u8>>> {
     let mut parts = Vec::with_capacity(path.0.len());
-    for (i, part) in path.0.iter().enumerate() {
-        let part = match part.as_slice() {
-            [letter, b':'] if i == 0 && from == Platform::Windows && windows::is_drive(part) => {
-                &[*letter]
-            }
-            part => part,
-        };
-        check(part, to)?;
-        parts.push(part.to_vec());
+    for (depth, part) in path.0.iter().enumerate() {
+        parts.push(component(depth, part, from, to)?.to_vec());
     }
     Ok(parts)
+}
+
+/// One component of [`relative`]: the name below the destination of `part`, which has `depth` components before it.
+pub fn component(depth: usize, part: &[u8], from: Platform, to: Platform) -> Result<&[u8]> {
+    let name = match part {
+        [letter, b':'] if depth == 0 && from == Platform::Windows && windows::is_drive(part) => {
+            std::slice::from_ref(letter)
+        }
+        part => part,
+    };
+    check(name, to)?;
+    Ok(name)
 }
 
 /// The place of `path` under `destination` on this platform; see [`relative`].
