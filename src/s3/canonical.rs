@@ -2,16 +2,13 @@
 //!
 //! Source: AWS, "Signature Version 4 signing process", and botocore's `S3SigV4Auth` for the rules of S3.
 
-/// Headers that proxies or the HTTP layer may add or change; they are never signed.
-const UNSIGNED: [&str; 10] = [
-    "accept",
-    "accept-encoding",
+/// Headers that proxies or the HTTP layer may add or change; they are never signed. (`accept-encoding` is of that sort too;
+/// other signers sign it where it is given, so the client gives none.)
+const UNSIGNED: [&str; 6] = [
     "authorization",
     "connection",
     "expect",
-    "te",
     "transfer-encoding",
-    "upgrade",
     "user-agent",
     "x-amzn-trace-id",
 ];
