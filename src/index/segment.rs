@@ -151,7 +151,7 @@ impl Segment {
             let rows = block.rows();
             let start = rows.partition_point(|r| r[..32] < id.0[..]);
             let matches = rows[start..].iter().take_while(|r| r[..32] == id.0[..]);
-            found.extend(matches.map(|r| decode_row(r)));
+            found.extend(matches.map(decode_row));
             if rows.last().is_some_and(|r| r[..32] > id.0[..]) {
                 break;
             }

@@ -452,6 +452,11 @@ fn measure() {
     }
     let start = Instant::now();
     let mut rows = 0;
-    index.for_each_sorted(&mut |_| Ok(rows += 1)).unwrap();
+    index
+        .for_each_sorted(&mut |_| {
+            rows += 1;
+            Ok(())
+        })
+        .unwrap();
     println!("scan: {rows} rows in {:?}", start.elapsed());
 }

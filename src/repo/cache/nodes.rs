@@ -2,14 +2,15 @@
 
 use super::{Cache, TEMPORARY, read_limited, replace};
 use crate::error::{Context, Result};
+use crate::format::tree::NODE_LIMIT;
 use crate::id::Id;
 use crate::index::place::private_folder;
 use std::fs::{File, FileTimes, Metadata};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
-/// Larger nodes are neither kept nor read (the limit of the format).
-const MAX_NODE: u64 = 1 << 20;
+/// Larger nodes are neither kept nor read.
+const MAX_NODE: u64 = NODE_LIMIT as u64;
 /// A node's time of last use is exact to about a day, so that reading seldom writes.
 const DAY: Duration = Duration::from_secs(86_400);
 
