@@ -23,15 +23,14 @@ pub mod segment;
 mod sync;
 mod writer;
 
+pub use crate::format::index::IndexPack;
+pub use crate::format::pack::PackRow;
 pub use base::Base;
 pub use lookup::{Index, SortedRow};
 pub use place::Place;
 pub use sync::{Sink, Synced, sync};
 
 use crate::id::{Id, Id16};
-
-pub use crate::format::index::IndexPack;
-pub use crate::format::pack::PackRow;
 
 /// One chunk in one pack, as segments hold it. Rows are ordered by id, then pack, then offset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -76,12 +75,7 @@ impl Pack {
             .update(&pack.size.to_be_bytes())
             .update(&[pack.kind]);
         for row in &pack.rows {
-            let mut bytes = [0; 44];
-            bytes[..32].copy_from_slice(&row.id.0);
-            bytes[32..36].copy_from_slice(&row.offset.to_be_bytes());
-            bytes[36..40].copy_from_slice(&row.stored.to_be_bytes());
-            bytes[40..].copy_from_slice(&row.raw.to_be_bytes());
-            hasher.update(&bytes);
+            hasher.update(&row.encode());
         }
         let mut digest = [0; 16];
         digest.copy_from_slice(&hasher.finalize().as_bytes()[..16]);
