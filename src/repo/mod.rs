@@ -4,6 +4,7 @@ pub mod cache;
 pub mod chunks;
 pub mod gate;
 pub mod index;
+pub mod nodes;
 pub mod open;
 pub mod protocol;
 pub mod reader;

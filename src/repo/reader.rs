@@ -14,6 +14,7 @@ use crate::index::{Index, Location};
 use crate::report::Observer;
 use crate::units::{KIB, MIB};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Requests begin and end on multiples of this (or at the object's end).
@@ -110,7 +111,7 @@ impl Reader {
         let header = match header {
             Some(bytes) => bytes,
             None => {
-                // A whole grid cell, as for any other read; packs shorter than that are read through `whole`.
+                // Headers are all alike, so this range tells nothing.
                 fetched = self
                     .repo
                     .storage
@@ -178,7 +179,7 @@ impl Reader {
         for location in self.locations(id)? {
             match self.read_at(id, &location) {
                 Ok(raw) => return Ok(raw),
-                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
+                Err(e) if is_damage(&e) => {
                     let e = e.context(format!("chunk {} in pack {}", id.short(), location.pack));
                     last = Some(e.with_kind(Kind::Damaged).hint("run `corso repo check`"));
                 }
@@ -188,42 +189,31 @@ impl Reader {
         Err(last.unwrap_or_else(|| Error::damaged(format!("chunk {} cannot be had", id.short()))))
     }
 
-    /// Fetches one range and hands out what it holds. Gives the ids that it could not.
+    /// Fetches one range and hands out what it holds, taking it off `left`. Gives the ids that it could not.
     fn fetch(
         &self,
         fetch: &Fetch,
         each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
+        left: &mut Vec<Id>,
     ) -> Result<Vec<Id>> {
-        let got = self.repo.storage.get_range(
-            &pack_path(&fetch.pack),
-            fetch.start,
-            fetch.end - fetch.start,
-        );
+        let all = || fetch.rows.iter().map(|r| r.id).collect();
+        let got = self.repo.storage.get_range(&pack_path(&fetch.pack), fetch.start, fetch.end - fetch.start);
         let bytes = match got {
-            Ok(bytes) => bytes,
-            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
-                return Ok(fetch.rows.iter().map(|r| r.id).collect());
-            }
-            Err(e) => return Err(e),
+            Err(e) if is_damage(&e) => return Ok(all()),
+            other => other?,
         };
-        let header = if fetch.start == 0 {
-            bytes.get(..HEADER_LEN)
-        } else {
-            None
-        };
+        let header = if fetch.start == 0 { bytes.get(..HEADER_LEN) } else { None };
         let key = match self.pack_key(&fetch.pack, header) {
-            Ok(key) => key,
-            Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
-                return Ok(fetch.rows.iter().map(|r| r.id).collect());
-            }
-            Err(e) => return Err(e),
+            Err(e) if is_damage(&e) => return Ok(all()),
+            other => other?,
         };
         let mut failed = Vec::new();
         for row in &fetch.rows {
-            let opened = frame_of(row, fetch.start, &bytes)
-                .and_then(|f| pack::open_chunk(&key, &self.keys, row, f));
-            match opened {
-                Ok(raw) => each(&row.id, &raw)?,
+            match frame_of(row, fetch.start, &bytes).and_then(|f| pack::open_chunk(&key, &self.keys, row, f)) {
+                Ok(raw) => {
+                    each(&row.id, &raw)?;
+                    left.retain(|l| *l != row.id);
+                }
                 Err(_) => failed.push(row.id),
             }
         }
@@ -319,48 +309,67 @@ impl Chunks for Reader {
         self.read(id)
     }
 
-    fn get_many(
-        &self,
-        ids: &[Id],
-        each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
-    ) -> Vec<(Id, Error)> {
+    fn get_many(&self, ids: &[Id], each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync)) -> Vec<(Id, Error)> {
         let (plan, missing) = self.plan(ids);
-        let failures = Mutex::new(missing);
-        let ended = Mutex::new(None);
-        let next = std::sync::atomic::AtomicUsize::new(0);
+        let job = Job { reader: self, each, next: AtomicUsize::new(0), outcome: Mutex::new((missing, None)) };
         std::thread::scope(|scope| {
             for _ in 0..FETCHERS.min(plan.len()) {
-                scope.spawn(|| {
-                    while lock(&ended).is_none() {
-                        let Some(fetch) =
-                            plan.get(next.fetch_add(1, std::sync::atomic::Ordering::Relaxed))
-                        else {
-                            return;
-                        };
-                        match self.fetch(fetch, each) {
-                            // Other locations, one by one: damage is rare.
-                            Ok(failed) => {
-                                for id in failed {
-                                    if let Err(e) = self.read(&id).and_then(|raw| each(&id, &raw)) {
-                                        lock(&failures).push((id, e));
-                                    }
-                                }
-                            }
-                            Err(e) => {
-                                let id = fetch.rows[0].id;
-                                lock(&ended).get_or_insert((id, e));
-                            }
-                        }
-                    }
-                });
+                scope.spawn(|| job.work(&plan));
             }
         });
-        let mut failures = failures
-            .into_inner()
-            .unwrap_or_else(PoisonError::into_inner);
-        failures.extend(ended.into_inner().unwrap_or_else(PoisonError::into_inner));
-        failures
+        let (mut failed, ended) = job.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if let Some((error, undelivered)) = ended {
+            // What was not begun was not delivered either.
+            let rest = plan.iter().skip(job.next.into_inner()).flat_map(|f| f.rows.iter().map(|r| r.id));
+            let like = |id| (id, Error::new(error.kind(), error.message()));
+            failed.extend(undelivered.into_iter().chain(rest).map(like));
+        }
+        failed
     }
+}
+
+/// What failed by itself; and what ended everything, with the ids that were not delivered because of it.
+type Outcome = (Vec<(Id, Error)>, Option<(Error, Vec<Id>)>);
+
+/// One call of `get_many`, shared by its threads.
+struct Job<'a> {
+    reader: &'a Reader,
+    each: &'a (dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
+    next: AtomicUsize,
+    outcome: Mutex<Outcome>,
+}
+
+impl Job<'_> {
+    fn work(&self, plan: &[Fetch]) {
+        while lock(&self.outcome).1.is_none() {
+            let Some(fetch) = plan.get(self.next.fetch_add(1, Relaxed)) else { return };
+            let mut left: Vec<Id> = fetch.rows.iter().map(|r| r.id).collect();
+            if let Err(e) = self.serve(fetch, &mut left) {
+                let mut outcome = lock(&self.outcome);
+                outcome.1.get_or_insert((e, Vec::new())).1.extend(left);
+            }
+        }
+    }
+
+    /// Hands out what one request holds; `left` are the ids that are not done with.
+    fn serve(&self, fetch: &Fetch, left: &mut Vec<Id>) -> Result<()> {
+        let failed = self.reader.fetch(fetch, self.each, left)?;
+        // Other locations, one by one: damage is rare.
+        for id in failed {
+            match self.reader.read(&id) {
+                Ok(raw) => (self.each)(&id, &raw)?,
+                Err(e) if is_damage(&e) => lock(&self.outcome).0.push((id, e)),
+                Err(e) => return Err(e),
+            }
+            left.retain(|l| *l != id);
+        }
+        Ok(())
+    }
+}
+
+/// Is this about one object, so that another copy may do?
+fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
 }
 
 #[cfg(test)]

@@ -1,63 +1,36 @@
-//! Tree nodes and other metadata chunks: where the parent's are read, and where new ones go.
+//! Metadata chunks of a backup: whether the parent's are still there, and where new ones go.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::format::container::ObjectKind;
 use crate::format::entry::{Blob, Content};
 use crate::format::tree::{NodeSource, Pieces};
 use crate::id::Id;
 use crate::repo::Repository;
-use crate::repo::chunks::Chunks;
+use crate::repo::nodes::NodeStore;
 use crate::repo::reader::Reader;
 use crate::repo::run::Run;
 use std::sync::Arc;
 
-/// Metadata chunks: from the local cache, else from the repository where the key can read it.
+/// Metadata chunks of a run.
 pub struct Nodes {
-    repo: Arc<Repository>,
     run: Arc<Run>,
-    /// Absent for a writer key, which reads nothing that it did not keep.
-    reader: Option<Reader>,
+    store: NodeStore,
 }
 
 impl NodeSource for Nodes {
     fn node(&self, id: &Id) -> Result<Vec<u8>> {
-        if let Some(cache) = self.repo.cache()
-            && let Some(raw) = cache.node(id)
-        {
-            if self.run.keys().chunk_id(&raw) == *id {
-                return Ok(raw);
-            }
-            cache.forget_node(id);
-        }
-        let Some(reader) = &self.reader else {
-            return Err(Error::damaged(format!(
-                "tree node {} is not in the local cache",
-                id.short()
-            )));
-        };
-        let raw = reader.get(id)?;
-        self.keep(id, &raw);
-        Ok(raw)
+        self.store.node(id)
     }
 }
 
 impl Nodes {
     /// For the run `run` of `repo`.
     pub fn new(repo: Arc<Repository>, run: Arc<Run>) -> Nodes {
-        let reader = Reader::with_index(
-            repo.clone(),
-            repo.writer(),
-            run.epoch(),
-            run.index().clone(),
-        )
-        .ok();
-        Nodes { repo, run, reader }
-    }
-
-    fn keep(&self, id: &Id, raw: &[u8]) {
-        if let Some(cache) = self.repo.cache() {
-            cache.put_node(id, raw);
-        }
+        let reader = Reader::with_index(repo.clone(), repo.writer(), run.epoch(), run.index().clone());
+        let full = repo.role() == crate::crypto::Role::Full;
+        let reader = reader.ok().filter(|_| full).map(Arc::new);
+        let store = NodeStore::new(repo, run.keys().clone(), reader);
+        Nodes { run, store }
     }
 
     /// Stores a metadata chunk and keeps it locally for the next run.
@@ -65,12 +38,12 @@ impl Nodes {
         self.run.wait_for_room()?;
         let id = self.run.keys().chunk_id(raw);
         self.run.chunk(ObjectKind::Metadata, &id, raw)?;
-        self.keep(&id, raw);
+        self.store.keep(&id, raw);
         Ok(id)
     }
 
-    /// Is every chunk of `content` present, the lists in between included? `last` saves asking again for the bundle
-    /// that the entry before was in.
+    /// Is every chunk of `content` present, its lists included? `last` saves asking again for the bundle that the entry
+    /// before was in.
     pub fn present(&self, content: &Content, last: &mut Option<Id>) -> Result<bool> {
         let mut pieces = Pieces::new(self, content);
         while let Some(piece) = pieces.next() {
