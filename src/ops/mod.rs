@@ -1,4 +1,5 @@
 //! Operations: plan, then execute; they emit events and never print.
 
 pub mod backup;
+pub mod opened;
 pub mod restore;

@@ -22,11 +22,24 @@ pub struct OpenSnapshot {
 
 impl OpenSnapshot {
     /// Opens `snapshot`: reads the index. Full keys only.
-    pub fn new(repo: &Arc<Repository>, snapshot: Snapshot, observer: &dyn Observer) -> Result<OpenSnapshot> {
+    pub fn new(
+        repo: &Arc<Repository>,
+        snapshot: Snapshot,
+        observer: &dyn Observer,
+    ) -> Result<OpenSnapshot> {
         let manifest = &snapshot.manifest;
-        let reader = Arc::new(Reader::new(repo.clone(), manifest.writer, manifest.domain_epoch, observer)?);
+        let reader = Arc::new(Reader::new(
+            repo.clone(),
+            manifest.writer,
+            manifest.domain_epoch,
+            observer,
+        )?);
         let nodes = NodeStore::new(repo.clone(), reader.keys().clone(), Some(reader.clone()));
-        Ok(OpenSnapshot { snapshot, reader, nodes })
+        Ok(OpenSnapshot {
+            snapshot,
+            reader,
+            nodes,
+        })
     }
 
     /// The snapshot.
@@ -41,11 +54,20 @@ impl OpenSnapshot {
 
     /// Its tree.
     pub fn tree(&self) -> Result<TreeReader<'_, NodeStore>> {
-        TreeReader::new(&self.nodes, self.snapshot.manifest.root, self.snapshot.manifest.levels.into())
+        TreeReader::new(
+            &self.nodes,
+            self.snapshot.manifest.root,
+            self.snapshot.manifest.levels.into(),
+        )
     }
 
     /// Restores from it. The options' platform and expectations are filled in.
-    pub fn restore(&self, options: &RestoreOptions, observer: &dyn Observer, stop: &Stop) -> Result<RestoreReport> {
+    pub fn restore(
+        &self,
+        options: &RestoreOptions,
+        observer: &dyn Observer,
+        stop: &Stop,
+    ) -> Result<RestoreReport> {
         let mut options = options.clone();
         options.platform = self.platform();
         if options.paths.is_empty() {
@@ -54,7 +76,11 @@ impl OpenSnapshot {
         }
         let keys = self.reader.keys();
         let chunk_id = |raw: &[u8]| keys.chunk_id(raw);
-        let source = restore::Source { tree: self, chunks: &*self.reader, chunk_id: &chunk_id };
+        let source = restore::Source {
+            tree: self,
+            chunks: &*self.reader,
+            chunk_id: &chunk_id,
+        };
         restore::restore(&source, &options, observer, stop)
     }
 }
@@ -67,7 +93,11 @@ impl TreeSource for OpenSnapshot {
         }
         let mut tops: Vec<&TreePath> = Vec::new();
         for path in paths {
-            if !paths.iter().any(|other| other != path && path.starts_with(other)) && !tops.contains(&path) {
+            if !paths
+                .iter()
+                .any(|other| other != path && path.starts_with(other))
+                && !tops.contains(&path)
+            {
                 tops.push(path);
             }
         }
@@ -83,7 +113,8 @@ impl TreeSource for OpenSnapshot {
                 found.push(Ok((path, entry)));
             }
         }
-        let mut parts: Vec<Peekable<EntryIter<'_>>> = vec![(Box::new(found.into_iter()) as EntryIter<'_>).peekable()];
+        let mut parts: Vec<Peekable<EntryIter<'_>>> =
+            vec![(Box::new(found.into_iter()) as EntryIter<'_>).peekable()];
         for top in tops {
             parts.push((Box::new(tree.subtree(top)) as EntryIter<'_>).peekable());
         }

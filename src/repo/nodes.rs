@@ -42,7 +42,10 @@ impl NodeSource for NodeStore {
             cache.forget_node(id);
         }
         let Some(reader) = &self.reader else {
-            return Err(Error::damaged(format!("tree node {} is not in the local cache", id.short())));
+            return Err(Error::damaged(format!(
+                "tree node {} is not in the local cache",
+                id.short()
+            )));
         };
         let raw = reader.get(id)?;
         self.keep(id, &raw);

@@ -197,19 +197,29 @@ impl Reader {
         left: &mut Vec<Id>,
     ) -> Result<Vec<Id>> {
         let all = || fetch.rows.iter().map(|r| r.id).collect();
-        let got = self.repo.storage.get_range(&pack_path(&fetch.pack), fetch.start, fetch.end - fetch.start);
+        let got = self.repo.storage.get_range(
+            &pack_path(&fetch.pack),
+            fetch.start,
+            fetch.end - fetch.start,
+        );
         let bytes = match got {
             Err(e) if is_damage(&e) => return Ok(all()),
             other => other?,
         };
-        let header = if fetch.start == 0 { bytes.get(..HEADER_LEN) } else { None };
+        let header = if fetch.start == 0 {
+            bytes.get(..HEADER_LEN)
+        } else {
+            None
+        };
         let key = match self.pack_key(&fetch.pack, header) {
             Err(e) if is_damage(&e) => return Ok(all()),
             other => other?,
         };
         let mut failed = Vec::new();
         for row in &fetch.rows {
-            match frame_of(row, fetch.start, &bytes).and_then(|f| pack::open_chunk(&key, &self.keys, row, f)) {
+            match frame_of(row, fetch.start, &bytes)
+                .and_then(|f| pack::open_chunk(&key, &self.keys, row, f))
+            {
                 Ok(raw) => {
                     each(&row.id, &raw)?;
                     left.retain(|l| *l != row.id);
@@ -309,18 +319,33 @@ impl Chunks for Reader {
         self.read(id)
     }
 
-    fn get_many(&self, ids: &[Id], each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync)) -> Vec<(Id, Error)> {
+    fn get_many(
+        &self,
+        ids: &[Id],
+        each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
+    ) -> Vec<(Id, Error)> {
         let (plan, missing) = self.plan(ids);
-        let job = Job { reader: self, each, next: AtomicUsize::new(0), outcome: Mutex::new((missing, None)) };
+        let job = Job {
+            reader: self,
+            each,
+            next: AtomicUsize::new(0),
+            outcome: Mutex::new((missing, None)),
+        };
         std::thread::scope(|scope| {
             for _ in 0..FETCHERS.min(plan.len()) {
                 scope.spawn(|| job.work(&plan));
             }
         });
-        let (mut failed, ended) = job.outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let (mut failed, ended) = job
+            .outcome
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some((error, undelivered)) = ended {
             // What was not begun was not delivered either.
-            let rest = plan.iter().skip(job.next.into_inner()).flat_map(|f| f.rows.iter().map(|r| r.id));
+            let rest = plan
+                .iter()
+                .skip(job.next.into_inner())
+                .flat_map(|f| f.rows.iter().map(|r| r.id));
             let like = |id| (id, Error::new(error.kind(), error.message()));
             failed.extend(undelivered.into_iter().chain(rest).map(like));
         }
@@ -342,7 +367,9 @@ struct Job<'a> {
 impl Job<'_> {
     fn work(&self, plan: &[Fetch]) {
         while lock(&self.outcome).1.is_none() {
-            let Some(fetch) = plan.get(self.next.fetch_add(1, Relaxed)) else { return };
+            let Some(fetch) = plan.get(self.next.fetch_add(1, Relaxed)) else {
+                return;
+            };
             let mut left: Vec<Id> = fetch.rows.iter().map(|r| r.id).collect();
             if let Err(e) = self.serve(fetch, &mut left) {
                 let mut outcome = lock(&self.outcome);

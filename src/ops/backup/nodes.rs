@@ -26,7 +26,12 @@ impl NodeSource for Nodes {
 impl Nodes {
     /// For the run `run` of `repo`.
     pub fn new(repo: Arc<Repository>, run: Arc<Run>) -> Nodes {
-        let reader = Reader::with_index(repo.clone(), repo.writer(), run.epoch(), run.index().clone());
+        let reader = Reader::with_index(
+            repo.clone(),
+            repo.writer(),
+            run.epoch(),
+            run.index().clone(),
+        );
         let full = repo.role() == crate::crypto::Role::Full;
         let reader = reader.ok().filter(|_| full).map(Arc::new);
         let store = NodeStore::new(repo, run.keys().clone(), reader);
