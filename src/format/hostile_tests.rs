@@ -167,4 +167,34 @@ proptest! {
         }
         let _ = Object::open(&forged, &KEYS);
     }
+
+    #[test]
+    fn the_other_decoders_never_panic(body in proptest::collection::vec(any::<u8>(), 0..200), at: usize, to: u8) {
+        use crate::format::{index, keyslot::Slot, record, snapshot, tombstone};
+        let all = |bytes: &[u8]| {
+            let _ = index::decode_frame(bytes, &mut |_| Ok(()));
+            let _ = snapshot::decode(bytes);
+            let _ = (record::decode(bytes), record::verify(bytes, &KEYS));
+            let _ = (tombstone::decode(bytes), tombstone::verify(bytes, &KEYS));
+            let _ = Slot::decode(bytes);
+        };
+        all(&body);
+        let rows = vec![PackRow { id: Id([1; 32]), offset: 1152, stored: 21, raw: 5 }];
+        let pack = index::IndexPack { pack: Id([2; 32]), size: 1536, kind: 1, rows };
+        let change = record::Change::Pin(Id([3; 32]));
+        let good = [
+            index::encode_frames(&[pack]).unwrap().remove(0).0,
+            snapshot::encode(&Default::default()).unwrap(),
+            record::encode(&record::Record { change, time: Default::default(), nonce: Id16::ZERO }, &KEYS).unwrap(),
+            tombstone::encode(&Default::default(), &KEYS).unwrap(),
+        ];
+        for mut bytes in good {
+            let at = at % bytes.len();
+            bytes[at] = to;
+            all(&bytes);
+            all(&bytes[..at]);
+            bytes.splice(at..at, body.iter().copied());
+            all(&bytes);
+        }
+    }
 }
