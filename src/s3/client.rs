@@ -426,3 +426,6 @@ struct Fault {
     /// A good part of the body arrived, and is kept.
     progress: bool,
 }
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod tests;

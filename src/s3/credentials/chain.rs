@@ -154,3 +154,6 @@ fn from_profile(
     }
     Ok(profile)
 }
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,363 @@
+//! The client against scripted servers: what is tried again, what is corrected, what is given up.
+
+use super::*;
+use crate::s3::request;
+use crate::s3::transport::BrokenKind;
+use std::collections::VecDeque;
+use std::io::Cursor;
+use std::sync::{Arc, Mutex};
+
+/// One scripted reply.
+enum Reply {
+    Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
+    /// A body that breaks off after these bytes of the announced length.
+    Torn(u64, Vec<u8>),
+    Broken(BrokenKind),
+}
+
+/// What was sent: method, URL, headers.
+type Sent = (String, String, Vec<(String, String)>);
+
+#[derive(Clone, Default)]
+struct Script {
+    replies: Arc<Mutex<VecDeque<Reply>>>,
+    sent: Arc<Mutex<Vec<Sent>>>,
+}
+
+impl Transport for Script {
+    fn exchange(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, Broken> {
+        self.sent.lock().unwrap().push((
+            request.method.into(),
+            request.url.into(),
+            request.headers.to_vec(),
+        ));
+        let owned =
+            |h: Vec<(&str, String)>| h.into_iter().map(|(n, v)| (n.to_string(), v)).collect();
+        match self
+            .replies
+            .lock()
+            .unwrap()
+            .pop_front()
+            .expect("more requests than replies")
+        {
+            Reply::Answer(status, headers, body) => Ok(HttpResponse {
+                status,
+                headers: owned(headers),
+                body: Box::new(Cursor::new(body)),
+            }),
+            Reply::Torn(length, body) => {
+                let headers = owned(vec![("content-length", length.to_string())]);
+                Ok(HttpResponse {
+                    status: 200,
+                    headers,
+                    body: Box::new(Cursor::new(body)),
+                })
+            }
+            Reply::Broken(kind) => Err(Broken {
+                kind,
+                message: "scripted".into(),
+            }),
+        }
+    }
+}
+
+fn client(replies: Vec<Reply>) -> (Client, Script) {
+    client_at("localhost:9000", None, replies)
+}
+
+fn client_at(endpoint: &str, region: Option<&str>, replies: Vec<Reply>) -> (Client, Script) {
+    let script = Script {
+        replies: Arc::new(Mutex::new(replies.into())),
+        ..Script::default()
+    };
+    let endpoint = Endpoint::parse(endpoint, false).unwrap();
+    let keys = Credentials::new("AK", "SK", None, "test");
+    let mut client = Client::new(
+        Box::new(script.clone()),
+        endpoint,
+        "bkt",
+        region,
+        keys,
+        Policy::default(),
+    );
+    client.sleep = |_| {};
+    (client, script)
+}
+
+fn error(status: u16, code: &str) -> Reply {
+    Reply::Answer(
+        status,
+        vec![],
+        format!("<Error><Code>{code}</Code></Error>").into_bytes(),
+    )
+}
+
+fn ok(body: &[u8]) -> Reply {
+    Reply::Answer(
+        200,
+        vec![("content-length", body.len().to_string())],
+        body.to_vec(),
+    )
+}
+
+fn get(client: &Client) -> Result<Answer, Failure> {
+    client.send(&request::get_object("k"), Limits::default())
+}
+
+fn header<'a>(sent: &'a Sent, name: &str) -> Option<&'a str> {
+    sent.2
+        .iter()
+        .find(|(n, _)| n == name)
+        .map(|(_, v)| v.as_str())
+}
+
+/// An HTTP date `hours` from now.
+fn date(hours: i64) -> String {
+    let time = jiff::Timestamp::from_millisecond(Time::local_now().0 + hours * 3_600_000).unwrap();
+    time.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string()
+}
+
+#[test]
+fn passing_trouble_is_tried_again() {
+    let replies = vec![
+        error(503, "SlowDown"),
+        error(500, "InternalError"),
+        Reply::Broken(BrokenKind::Other),
+        error(400, "RequestTimeout"),
+        ok(b"x"),
+    ];
+    let (client, _) = client(replies);
+    let answer = get(&client).unwrap();
+    assert_eq!((answer.body.as_slice(), answer.attempts), (&b"x"[..], 5));
+    assert_eq!((client.usage().get, client.usage().retries), (5, 4));
+}
+
+#[test]
+fn refusals_are_final() {
+    for (status, code) in [
+        (400, "InvalidRequest"),
+        (403, "AccessDenied"),
+        (404, "NoSuchKey"),
+        (412, "PreconditionFailed"),
+    ] {
+        let (client, _) = client(vec![error(status, code)]);
+        let failure = get(&client).unwrap_err();
+        assert!(matches!(failure.cause, Cause::Service(e) if e.status == status && e.code == code));
+        assert_eq!(failure.attempts, 1);
+    }
+}
+
+#[test]
+fn an_error_inside_a_success_is_an_error() {
+    let (client, _) = client(vec![
+        Reply::Answer(
+            200,
+            vec![],
+            b"<Error><Code>SlowDown</Code></Error>".to_vec(),
+        ),
+        Reply::Answer(200, vec![], b"<DeleteResult/>".to_vec()),
+    ]);
+    let keys = ["a".to_string()];
+    let answer = client
+        .send(&request::delete_objects(&keys), Limits::default())
+        .unwrap();
+    assert_eq!(answer.attempts, 2);
+    assert_eq!(answer.body, b"<DeleteResult/>");
+}
+
+#[test]
+fn an_object_that_looks_like_an_error_is_an_object() {
+    let body = b"<Error><Code>SlowDown</Code></Error>";
+    assert_eq!(get(&client(vec![ok(body)]).0).unwrap().body, body);
+}
+
+#[test]
+fn a_torn_body_is_resumed_where_it_broke() {
+    let rest = vec![
+        ("content-length", "6".to_string()),
+        ("content-range", "bytes 4-9/10".to_string()),
+    ];
+    let (client, script) = client(vec![
+        Reply::Torn(10, b"0123".to_vec()),
+        Reply::Answer(206, rest, b"456789".to_vec()),
+    ]);
+    assert_eq!(get(&client).unwrap().body, b"0123456789");
+    let sent = script.sent.lock().unwrap();
+    assert_eq!(header(&sent[0], "range"), None);
+    assert_eq!(header(&sent[1], "range"), Some("bytes=4-"));
+    assert!(
+        header(&sent[1], "authorization").unwrap().contains("range"),
+        "signed with it"
+    );
+    assert_eq!(client.usage().bytes_down, 10);
+}
+
+#[test]
+fn a_torn_range_is_resumed_inside_and_tolerates_a_server_without_ranges() {
+    let part = vec![
+        ("content-length", "4".to_string()),
+        ("content-range", "bytes 2-5/10".to_string()),
+    ];
+    let replies = vec![Reply::Answer(206, part, b"23".to_vec()), ok(b"0123456789")];
+    let (client, script) = client(replies);
+    let limits = Limits {
+        body: 4,
+        not_after: None,
+    };
+    let answer = client
+        .send(&request::get_object_range("k", 2, 4), limits)
+        .unwrap();
+    assert_eq!(answer.body, b"2345");
+    assert_eq!(
+        header(&script.sent.lock().unwrap()[1], "range"),
+        Some("bytes=4-5")
+    );
+}
+
+#[test]
+fn the_region_is_learned_once_and_kept() {
+    let wrong =
+        b"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-1</Region></Error>"
+            .to_vec();
+    let (client, script) = client_at(
+        "s3.amazonaws.com",
+        None,
+        vec![Reply::Answer(400, vec![], wrong), ok(b""), ok(b"")],
+    );
+    get(&client).unwrap();
+    get(&client).unwrap();
+    let sent = script.sent.lock().unwrap();
+    assert_eq!(sent[0].1, "https://bkt.s3.amazonaws.com/k");
+    assert!(
+        header(&sent[0], "authorization")
+            .unwrap()
+            .contains("/us-east-1/s3/")
+    );
+    for later in &sent[1..] {
+        assert_eq!(later.1, "https://bkt.s3.eu-west-1.amazonaws.com/k");
+        assert!(
+            header(later, "authorization")
+                .unwrap()
+                .contains("/eu-west-1/s3/")
+        );
+    }
+}
+
+#[test]
+fn a_server_that_keeps_naming_other_regions_is_not_followed_for_ever() {
+    let redirect = |region: &str| {
+        Reply::Answer(
+            301,
+            vec![("x-amz-bucket-region", region.to_string())],
+            vec![],
+        )
+    };
+    let (client, _) = client(vec![redirect("r-1"), redirect("r-2")]);
+    let failure = get(&client).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Service(e) if e.region.as_deref() == Some("r-2")));
+}
+
+#[test]
+fn a_skewed_clock_is_corrected_and_the_request_signed_anew() {
+    let refuse = Reply::Answer(
+        403,
+        vec![("date", date(3))],
+        b"<Error><Code>RequestTimeTooSkewed</Code></Error>".to_vec(),
+    );
+    let (client, script) = client(vec![refuse, ok(b"x")]);
+    assert_eq!(get(&client).unwrap().attempts, 2);
+    assert!((client.clock().skew_ms() - 3 * 3_600_000).abs() < 5_000);
+    let sent = script.sent.lock().unwrap();
+    assert_ne!(
+        header(&sent[0], "x-amz-date"),
+        header(&sent[1], "x-amz-date")
+    );
+}
+
+#[test]
+fn a_refusal_by_a_server_whose_clock_agrees_is_final() {
+    let refuse = |hours| {
+        Reply::Answer(
+            403,
+            vec![("date", date(hours))],
+            b"<Error><Code>AccessDenied</Code></Error>".to_vec(),
+        )
+    };
+    assert_eq!(get(&client(vec![refuse(0)]).0).unwrap_err().attempts, 1);
+    assert_eq!(
+        get(&client(vec![refuse(-2), refuse(-2)]).0)
+            .unwrap_err()
+            .attempts,
+        2,
+        "once, not for ever"
+    );
+}
+
+#[test]
+fn nothing_is_sent_after_its_last_moment() {
+    let (client, script) = client(vec![]);
+    let id = crate::id::Id::sha256(b"x");
+    let request = request::put_object("k", b"x", &id, request::Put::default());
+    let limits = Limits {
+        not_after: Some(client.clock().now().minus(Duration::from_secs(1))),
+        ..Limits::default()
+    };
+    assert!(matches!(
+        client.send(&request, limits).unwrap_err().cause,
+        Cause::TooLate
+    ));
+    assert!(script.sent.lock().unwrap().is_empty());
+}
+
+#[test]
+fn the_last_moment_is_checked_again_by_the_corrected_clock() {
+    let (client, script) = client(vec![Reply::Answer(503, vec![("date", date(1))], vec![])]);
+    let id = crate::id::Id::sha256(b"x");
+    let request = request::put_object("k", b"x", &id, request::Put::default());
+    let limits = Limits {
+        not_after: Some(client.clock().now().plus(Duration::from_secs(60))),
+        ..Limits::default()
+    };
+    assert!(matches!(
+        client.send(&request, limits).unwrap_err().cause,
+        Cause::TooLate
+    ));
+    assert_eq!(script.sent.lock().unwrap().len(), 1);
+}
+
+#[test]
+fn a_server_never_reached_fails_at_once_and_one_that_answered_is_waited_for() {
+    assert_eq!(
+        get(&client(vec![Reply::Broken(BrokenKind::Refused)]).0)
+            .unwrap_err()
+            .attempts,
+        1
+    );
+    let (client, _) = client(vec![ok(b""), Reply::Broken(BrokenKind::Refused), ok(b"")]);
+    get(&client).unwrap();
+    assert_eq!(get(&client).unwrap().attempts, 2);
+}
+
+#[test]
+fn large_bodies_wait_for_a_word_and_all_is_signed() {
+    let (client, script) = client(vec![ok(b""), ok(b"")]);
+    for size in [10usize, 2 << 20] {
+        let body = vec![0; size];
+        let id = crate::id::Id::sha256(&body);
+        client
+            .send(
+                &request::put_object("k", &body, &id, request::Put::default()),
+                Limits::default(),
+            )
+            .unwrap();
+    }
+    let sent = script.sent.lock().unwrap();
+    assert_eq!(header(&sent[0], "expect"), None);
+    assert_eq!(header(&sent[1], "expect"), Some("100-continue"));
+    let signed = header(&sent[1], "authorization").unwrap();
+    assert!(
+        signed.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date,"),
+        "{signed}"
+    );
+    assert_eq!(client.usage().bytes_up, 10 + (2 << 20));
+}
