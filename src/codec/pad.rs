@@ -11,7 +11,7 @@ pub fn padme(len: u64) -> u64 {
     let significant = exponent.ilog2() + 1;
     let mask = (1u64 << exponent.saturating_sub(significant)) - 1;
     len.checked_add(mask)
-        .map_or(u64::MAX & !mask, |sum| sum & !mask)
+        .map_or(!mask, |sum| sum & !mask)
 }
 
 #[cfg(test)]
