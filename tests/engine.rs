@@ -45,16 +45,35 @@ fn backup_again_and_restore() {
     let (source, cache) = (path("source"), path("cache"));
     support::make_tree(&source, 1, 800, 3 << 20);
     let storage: Arc<dyn Storage> = Arc::new(FilesystemStorage::open(&path("repo"), true).unwrap());
-    Repository::init(storage.clone(), &Passphrase::new("p"), &InitOptions::default(), Some(&cache), &Silent).unwrap();
+    Repository::init(
+        storage.clone(),
+        &Passphrase::new("p"),
+        &InitOptions::default(),
+        Some(&cache),
+        &Silent,
+    )
+    .unwrap();
 
     let repo = open(storage.clone(), &cache);
-    let first = backup::create(repo.clone(), &options(&source), Arc::new(Silent), &Stop::default()).unwrap();
+    let first = backup::create(
+        repo.clone(),
+        &options(&source),
+        Arc::new(Silent),
+        &Stop::default(),
+    )
+    .unwrap();
     eprintln!("{first:?}");
     assert_eq!(first.counts.errors, 0);
     assert_eq!(first.counts.files_read, first.counts.files);
 
     let repo = open(storage.clone(), &cache);
-    let second = backup::create(repo.clone(), &options(&source), Arc::new(Silent), &Stop::default()).unwrap();
+    let second = backup::create(
+        repo.clone(),
+        &options(&source),
+        Arc::new(Silent),
+        &Stop::default(),
+    )
+    .unwrap();
     eprintln!("{second:?}");
     assert_eq!(second.counts.files_read, 0);
     assert_eq!(second.written.data_packs, 0);
@@ -62,15 +81,24 @@ fn backup_again_and_restore() {
 
     for cache in [cache.as_path(), path("fresh").as_path()] {
         let repo = open(storage.clone(), cache);
-        let snapshot = repo.find_snapshot("latest", &SnapshotFilter::default(), &Silent).unwrap();
+        let snapshot = repo
+            .find_snapshot("latest", &SnapshotFilter::default(), &Silent)
+            .unwrap();
         assert_eq!(Some(snapshot.id.hex()), second.snapshot);
         let opened = OpenSnapshot::new(&repo, snapshot, &Silent).unwrap();
         let target = support::temp_dir();
-        let wanted = RestoreOptions { destination: target.path().join("out"), verify: true, ..RestoreOptions::default() };
+        let wanted = RestoreOptions {
+            destination: target.path().join("out"),
+            verify: true,
+            ..RestoreOptions::default()
+        };
         let report = opened.restore(&wanted, &Silent, &Stop::default()).unwrap();
         eprintln!("{report:?}");
         assert_eq!(report.errors, 0);
-        let landed = target.path().join("out").join(source.strip_prefix("/").unwrap());
+        let landed = target
+            .path()
+            .join("out")
+            .join(source.strip_prefix("/").unwrap());
         support::assert_same_tree(&source, &landed);
     }
 }

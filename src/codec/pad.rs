@@ -10,8 +10,7 @@ pub fn padme(len: u64) -> u64 {
     let exponent = len.ilog2();
     let significant = exponent.ilog2() + 1;
     let mask = (1u64 << exponent.saturating_sub(significant)) - 1;
-    len.checked_add(mask)
-        .map_or(!mask, |sum| sum & !mask)
+    len.checked_add(mask).map_or(!mask, |sum| sum & !mask)
 }
 
 #[cfg(test)]

@@ -130,9 +130,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
             grace,
         },
         other => {
-            return Err(Error::damaged(format!(
-                "a record has the unknown type {other}"
-            )));
+            return Err(super::newer(&format!("a record of type {other}")));
         }
     };
     Ok(Record {

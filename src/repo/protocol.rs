@@ -115,10 +115,12 @@ impl Viewer {
                 Err(e) if e.kind() == Kind::ObjectMissing => return Ok(false),
                 Err(e) => return Err(e.context(format!("reading {key}"))),
             };
-            let stone = if Id::sha256(&bytes) == *name {
-                tombstone::decode(&bytes).ok()
-            } else {
-                None
+            let whole = Id::sha256(&bytes) == *name;
+            let stone = match tombstone::decode(&bytes) {
+                Ok(stone) if whole => Some(stone),
+                // What it names cannot be known, and others may act on it.
+                Err(e) if whole && e.kind() == Kind::NewerFormat => return Err(e.context(key)),
+                _ => None,
             };
             if stone.is_some() {
                 if matches!(tombstone::verify(&bytes, keyring), Some(false)) {

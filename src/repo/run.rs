@@ -351,26 +351,43 @@ impl Run {
         };
         drop(sealed.bytes);
         self.index.add(&self.writer, &pack)?;
-        let mut unindexed = lock(&self.unindexed);
-        unindexed.packs.push(pack);
-        if unindexed.since.elapsed() >= CHECKPOINT {
-            let packs = std::mem::take(&mut unindexed.packs);
-            unindexed.since = Instant::now();
-            drop(unindexed);
-            self.write_index(packs)?;
-        }
-        Ok(())
+        let due = {
+            let mut unindexed = lock(&self.unindexed);
+            unindexed.packs.push(pack);
+            unindexed.since.elapsed() >= CHECKPOINT
+        };
+        if due { self.write_index() } else { Ok(()) }
     }
 
-    /// Writes index objects for `packs`.
-    fn write_index(&self, packs: Vec<IndexPack>) -> Result<()> {
+    /// Writes index objects for the packs that no index object names yet.
+    fn write_index(&self) -> Result<()> {
+        let (packs, breaks) = {
+            let mut unindexed = lock(&self.unindexed);
+            unindexed.since = Instant::now();
+            (
+                std::mem::take(&mut unindexed.packs),
+                self.breaks.load(Ordering::SeqCst),
+            )
+        };
+        let dead = self.view().dead_packs;
+        let packs: Vec<IndexPack> = packs
+            .into_iter()
+            .filter(|p| !dead.contains(&p.pack))
+            .collect();
         if packs.is_empty() {
             return Ok(());
         }
         for made in index_format::seal(&packs, &self.session, self.repo.config.cipher, &self.keys)?
         {
             let name = made.sealed.name;
-            self.put(&format!("index/{name}"), &made.sealed.bytes, &name)?;
+            // After a break the packs count as lost, and an index object that names them would be a lie.
+            let still = || self.breaks.load(Ordering::SeqCst) == breaks;
+            if self
+                .put_while(&format!("index/{name}"), &made.sealed.bytes, &name, &still)?
+                .is_none()
+            {
+                return Ok(());
+            }
             self.counters.index_objects.fetch_add(1, Ordering::Relaxed);
             self.index.indexed(&name, &made.packs);
         }
@@ -379,23 +396,56 @@ impl Run {
 
     /// Puts an object, on a view that is young enough at the very moment that is signed.
     pub fn put(&self, key: &str, bytes: &[u8], name: &Id) -> Result<Stored> {
+        let stored = self.put_while(key, bytes, name, &|| true)?;
+        stored.ok_or_else(|| Error::failed("a put was given up"))
+    }
+
+    /// The same, unless a renewal on the way made `still` false: then `None`, and nothing was put.
+    fn put_while(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        name: &Id,
+        still: &dyn Fn() -> bool,
+    ) -> Result<Option<Stored>> {
         loop {
             let deadline = self.fresh_deadline()?;
+            if !still() {
+                return Ok(None);
+            }
             let options = PutOptions {
                 sha256: Some(*name),
                 not_after: deadline,
-                if_absent: false,
+                if_absent: true,
             };
-            match self.repo.storage.put(key, bytes, &options) {
-                Ok(stored) => {
-                    self.counters
-                        .stored_bytes
-                        .fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                    return Ok(stored);
+            let stored = match self.repo.storage.put(key, bytes, &options) {
+                // Names are hashes with a fresh salt in them: what is there is what an answer that got lost was about.
+                Err(e) if e.kind() == Kind::ObjectExists => self.compare(key, bytes)?,
+                Err(e) if e.kind() == Kind::TooLate => {
+                    self.stop.check()?;
+                    continue;
                 }
-                Err(e) if e.kind() == Kind::TooLate => self.stop.check()?,
-                Err(e) => return Err(e.context(format!("writing {key}"))),
-            }
+                other => other.context(|| format!("writing {key}"))?,
+            };
+            self.counters
+                .stored_bytes
+                .fetch_add(bytes.len() as u64, Ordering::Relaxed);
+            return Ok(Some(stored));
+        }
+    }
+
+    fn compare(&self, key: &str, bytes: &[u8]) -> Result<Stored> {
+        let there = self
+            .repo
+            .storage
+            .get(key, bytes.len() as u64)
+            .context(|| format!("reading {key} back"))?;
+        match there == bytes {
+            true => Ok(Stored {
+                date: self.repo.storage.now(),
+            }),
+            false => Err(Error::damaged(format!("something else is stored as {key}"))
+                .hint("somebody else writes to this place: check who has its keys")),
         }
     }
 
@@ -464,27 +514,7 @@ impl Run {
 
     /// Puts the snapshot, unless a renewal took something away: then `None`, and nothing was put.
     pub fn put_snapshot(&self, key: &str, bytes: &[u8], name: &Id) -> Result<Option<Stored>> {
-        loop {
-            let deadline = self.fresh_deadline()?;
-            if self.lost.load(Ordering::SeqCst) {
-                return Ok(None);
-            }
-            let options = PutOptions {
-                sha256: Some(*name),
-                not_after: deadline,
-                if_absent: false,
-            };
-            match self.repo.storage.put(key, bytes, &options) {
-                Ok(stored) => {
-                    self.counters
-                        .stored_bytes
-                        .fetch_add(bytes.len() as u64, Ordering::Relaxed);
-                    return Ok(Some(stored));
-                }
-                Err(e) if e.kind() == Kind::TooLate => self.stop.check()?,
-                Err(e) => return Err(e.context(format!("writing {key}"))),
-            }
-        }
+        self.put_while(key, bytes, name, &|| !self.is_lossy())
     }
 
     /// Seals a snapshot of this run.
@@ -525,8 +555,7 @@ impl Run {
         }
         self.upload_gate.wait_below(0, &|| false);
         self.check()?;
-        let packs = std::mem::take(&mut lock(&self.unindexed).packs);
-        self.write_index(packs)
+        self.write_index()
     }
 
     /// After an interrupt: names what was uploaded in index objects, so that the next run finds it.
@@ -538,8 +567,7 @@ impl Run {
             coins_left: 0,
         };
         self.upload_gate.wait_below(0, &|| false);
-        let packs = std::mem::take(&mut lock(&self.unindexed).packs);
-        self.write_index(packs)
+        self.write_index()
     }
 
     /// The view in force.

@@ -21,7 +21,7 @@ pub use publish::BackupReport;
 pub use tally::Counts;
 
 use crate::chunker::{Cdc, Params};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::format::entry::TreePath;
 use crate::format::tree::{Root, TreeReader};
 use crate::fs::path::Source as SourcePath;
@@ -100,7 +100,8 @@ pub fn create(
     observer: Arc<dyn Observer>,
     stop: &Stop,
 ) -> Result<BackupReport> {
-    let started = publish::Started::now(&*repo.storage().clone());
+    check_sources(options)?;
+    let started = publish::Started::now(&**repo.storage());
     observer.event(Event::Phase("reading the index"));
     let run = Run::start(repo.clone(), observer.clone(), stop.clone())?;
     let outcome = Backup {
@@ -110,7 +111,13 @@ pub fn create(
         observer: observer.clone(),
     }
     .make(started);
-    if outcome.is_err()
+    let stopped = |e: &Error| {
+        matches!(
+            e.kind(),
+            Kind::Interrupted | Kind::Terminated | Kind::Failed | Kind::NoSpace
+        )
+    };
+    if outcome.as_ref().is_err_and(stopped)
         && let Err(e) = run.salvage()
     {
         observer.event(Event::Debug(&format!(
@@ -119,6 +126,26 @@ pub fn create(
     }
     run.close();
     outcome
+}
+
+/// A backup of nothing is a mistake, and would look like one that worked.
+fn check_sources(options: &BackupOptions) -> Result<()> {
+    let missing = |name: &Vec<u8>| {
+        let path = crate::fs::path_from_bytes(name);
+        std::fs::symlink_metadata(path).is_err_and(|e| e.kind() == std::io::ErrorKind::NotFound)
+    };
+    if options.stdin.is_some() || !options.source_names.iter().all(missing) {
+        return Ok(());
+    }
+    let names: Vec<String> = options
+        .source_names
+        .iter()
+        .map(|n| crate::report::printable(n))
+        .collect();
+    Err(Error::failed(format!(
+        "there is nothing to back up: {} does not exist",
+        names.join(", ")
+    )))
 }
 
 struct Backup<'a> {
@@ -157,7 +184,7 @@ impl Backup<'_> {
             }
         }
         Err(Error::new(
-            crate::error::Kind::Changed,
+            Kind::Changed,
             "maintenance took away what the backup relied on, at every try",
         )
         .hint("run the backup again; a longer grace period at init avoids this"))
