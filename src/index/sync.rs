@@ -71,7 +71,8 @@ impl Sink {
         match self.take(object, domain, pack) {
             Ok(()) => Ok(()),
             Err(e) => {
-                let reply = Error::new(e.kind(), e.message());
+                // Of a kind that the caller cannot take for a fault of the index object.
+                let reply = Error::failed(e.message());
                 self.fault = Some(e);
                 Err(reply)
             }

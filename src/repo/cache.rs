@@ -1,7 +1,8 @@
 //! The local cache: one folder per repository, private to its user, rebuildable, never trusted.
 //!
 //! ```text
-//! ROOT/<repository id>/index/         segments of the chunk index (see the module `index`)
+//! ROOT/<repository id>/index/         segments of the chunk index (see the module `index`); index-<writer id>/ for
+//!                                     a writer key
 //!                      nodes/xx/<id>  tree nodes, raw
 //!                      state.json     the newest snapshot seen of each writer
 //!                      trees.json     the last tree of each source set, for keys that cannot read snapshots
@@ -69,9 +70,13 @@ impl Cache {
         &self.dir
     }
 
-    /// The folder for [`crate::index::sync`].
-    pub fn index_dir(&self) -> PathBuf {
-        self.dir.join("index")
+    /// The folder for [`crate::index::sync`]: one for the full keys, and one for each writer key. A writer's index marks
+    /// other domains' index objects as known and empty, which must not hide them from a full key.
+    pub fn index_dir(&self, only: Option<&Id16>) -> PathBuf {
+        match only {
+            None => self.dir.join("index"),
+            Some(writer) => self.dir.join(format!("index-{writer}")),
+        }
     }
 
     /// The first thing that went wrong, once.
@@ -169,6 +174,15 @@ mod tests {
             Some("/c/.cache/corso".into())
         );
         assert_eq!(at(&[("CORSO_CACHE_DIR", "")]), None);
+    }
+
+    #[test]
+    fn a_writers_index_is_kept_apart() {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(dir.path(), &Id16([1; 16])).unwrap();
+        let dirs =
+            [None, Some(Id16([0; 16])), Some(Id16([2; 16]))].map(|w| cache.index_dir(w.as_ref()));
+        assert!(dirs[0] != dirs[1] && dirs[1] != dirs[2] && dirs[0] != dirs[2]);
     }
 
     #[test]

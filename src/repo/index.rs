@@ -83,7 +83,9 @@ impl Repository {
         observer: &dyn Observer,
     ) -> Result<Synced> {
         let current: Vec<Id> = view.index.iter().copied().collect();
-        let folder = self.cache.as_ref().map(|c| c.index_dir());
+        let writer = self.writer();
+        let only = (self.role() == Role::Writer).then_some(&writer);
+        let folder = self.cache.as_ref().map(|c| c.index_dir(only));
         let synced = index::sync(
             folder.as_deref(),
             previous,
