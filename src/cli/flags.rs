@@ -298,7 +298,10 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
         "AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE",
         "credentials and config files with profiles",
     ),
-    ("XDG_CACHE_HOME", "folder below which the cache lies"),
+    (
+        "CORSO_CACHE_DIR, XDG_CACHE_HOME",
+        "folder of the cache, and the folder below which it lies by default",
+    ),
     (
         "NO_COLOR, TERM=dumb",
         "no colour; no progress bar on a dumb terminal",

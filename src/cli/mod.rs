@@ -13,7 +13,6 @@ pub mod passphrase;
 pub mod place;
 pub mod prepass;
 pub mod session;
-mod signals;
 pub mod value;
 
 use crate::error::{Error, Kind, Result};
@@ -22,6 +21,7 @@ use env::Env;
 use parse::{Invocation, Parsed};
 use session::{Outcome, Session};
 use std::ffi::OsString;
+use std::sync::atomic::Ordering;
 
 /// Runs the program: `args` without the program's name. Gives the exit code.
 pub fn run(args: &[OsString], env: Env) -> u8 {
@@ -61,7 +61,10 @@ fn run_command(invocation: Invocation, env: Env) -> u8 {
                 // Standard output may be closed; the exit code still tells.
                 let _ = json::event_line(&json::error_event(&e));
             }
-            exit::fail(&e, as_json)
+            exit::fail(
+                &e,
+                as_json && !session.document_begun.load(Ordering::SeqCst),
+            )
         }
     }
 }
@@ -72,10 +75,10 @@ fn print(session: &Session, outcome: Outcome) -> Result<u8> {
     session.reporter.end();
     if flags.json_events {
         json::event_line(&json::result_event(outcome.json))?;
-    } else if flags.json {
-        json::document(&outcome.json)?;
-    } else {
+    } else if !flags.json {
         text::print(&outcome.text)?;
+    } else if !session.document_begun.load(Ordering::SeqCst) {
+        json::document(&outcome.json)?;
     }
     for line in &outcome.lines {
         session.reporter.info(line);

@@ -1,11 +1,13 @@
 //! From flags, environment and configuration file to the one place where the repository is.
 
+mod connect;
 mod resolve;
 
 use crate::error::{Error, Result};
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
+pub use connect::names_keys;
 pub use resolve::{Resolved, connect_filesystem, connect_s3, init_filesystem, init_s3, other};
 
 /// Where S3 is unless something else is said.
@@ -58,8 +60,8 @@ pub struct S3Place {
     pub bucket: String,
     /// Empty, or with exactly one slash at its end.
     pub prefix: String,
-    /// `host[:port]`.
-    pub endpoint: String,
+    /// `host[:port]`; `None` leaves it to the AWS profile, then to AWS.
+    pub endpoint: Option<String>,
     /// Region, if the user said one.
     pub region: Option<String>,
     /// Plain HTTP.
@@ -68,7 +70,7 @@ pub struct S3Place {
     pub disable_tls_verification: bool,
     /// More certificate authorities.
     pub root_ca_pem: Option<PathBuf>,
-    /// Profile of the shared files, if a flag or the configuration file names one.
+    /// Profile of AWS's files that goes before the environment's keys.
     pub profile: Option<String>,
     /// Keys given by flags.
     pub flag_keys: Option<KeyPair>,
@@ -102,7 +104,7 @@ pub fn bucket_name(text: &str) -> Result<String> {
         return Err(Error::usage(format!("{name:?} is not a bucket name"))
             .hint("give the part behind the bucket's name with --prefix"));
     }
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_' | ':');
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
     if name.is_empty()
         || name.len() > 255
         || !name.chars().all(plain)
@@ -113,24 +115,18 @@ pub fn bucket_name(text: &str) -> Result<String> {
     Ok(name.to_owned())
 }
 
-/// A prefix: empty, or with exactly one slash at its end.
+/// A prefix: no slash at its start, exactly one at its end; empty stays empty.
 pub fn normal_prefix(text: &str) -> Result<String> {
-    let trimmed = text.trim_end_matches('/');
-    if trimmed.len() > 512 || trimmed.chars().any(char::is_control) {
-        return Err(Error::usage(
-            "the prefix has control characters or is longer than 512 bytes",
-        ));
+    let inner = text.trim_matches('/');
+    if inner.is_empty() {
+        return Ok(String::new());
     }
-    if trimmed.split('/').any(|part| part == "." || part == "..") {
-        return Err(Error::usage(format!(
-            "the prefix {trimmed:?} has a part that is . or .."
-        )));
+    let odd = inner.split('/').any(|part| matches!(part, "" | "." | ".."));
+    if odd || inner.len() > 700 || inner.chars().any(char::is_control) {
+        return Err(Error::usage(format!("{text:?} cannot be a prefix"))
+            .hint("leave out empty parts, . and .., and control characters; at most 700 bytes"));
     }
-    Ok(if trimmed.is_empty() {
-        String::new()
-    } else {
-        format!("{trimmed}/")
-    })
+    Ok(format!("{inner}/"))
 }
 
 /// Splits an endpoint into `host[:port]` and the scheme's word on plain HTTP, if it has a scheme.

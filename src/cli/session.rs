@@ -1,11 +1,12 @@
 //! What every command works with, and what it hands back.
 
+use super::args::GlobalArgs;
 use super::config::ConfigFile;
 use super::env::Env;
 use super::parse::Invocation;
-use super::passphrase::{Secret, Sources};
+use super::passphrase::Sources;
 use super::place::{self, Resolved};
-use super::{args::GlobalArgs, signals};
+use crate::crypto::Passphrase;
 use crate::error::Result;
 use crate::report::log::{Level, Log};
 use crate::report::progress::Style;
@@ -13,7 +14,8 @@ use crate::report::{Reporter, Shown, Stop};
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Once};
 
 /// One run of the program.
 pub struct Session {
@@ -23,8 +25,11 @@ pub struct Session {
     pub env: Env,
     /// Shows, logs, remembers.
     pub reporter: Arc<Reporter>,
-    /// Set by Ctrl-C.
-    pub stop: Stop,
+    stop: Stop,
+    listening: Once,
+    /// Part of the JSON document is on standard output: an error belongs into it.
+    pub document_begun: AtomicBool,
+    redraws: bool,
 }
 
 /// What a command has to say.
@@ -54,8 +59,6 @@ impl Session {
             ),
         };
         let reporter = Arc::new(Reporter::new(shown, open_log(global, &env)?));
-        let stop = Stop::default();
-        signals::listen(&stop)?;
         reporter.log(
             Level::Info,
             &format!(
@@ -68,8 +71,30 @@ impl Session {
             invocation,
             env,
             reporter,
-            stop,
+            stop: Stop::default(),
+            listening: Once::new(),
+            document_begun: AtomicBool::new(false),
+            redraws: shown.progress == Style::Bar && !shown.quiet,
         })
+    }
+
+    /// What Ctrl-C sets from now on: the first one asks the run to stop, so that what was uploaded stays usable; a
+    /// second one ends the process at once. Commands that never ask end at the first.
+    pub fn stop(&self) -> Result<&Stop> {
+        let mut installed = Ok(());
+        self.listening
+            .call_once(|| installed = crate::fs::install_stop_signals(&self.stop));
+        installed.map(|()| &self.stop)
+    }
+
+    /// Is a progress bar on the screen, so that an estimate is worth a look ahead?
+    pub fn redraws(&self) -> bool {
+        self.redraws
+    }
+
+    /// Where repositories have their caches.
+    pub fn cache_root(&self) -> Option<PathBuf> {
+        crate::repo::cache::root(&|name| self.env.os(name).map(ToOwned::to_owned))
     }
 
     /// The flags of every command.
@@ -99,7 +124,7 @@ impl Session {
     }
 
     /// The passphrase for opening the repository.
-    pub fn passphrase(&self, file: &ConfigFile, resolved: &Resolved) -> Result<Secret> {
+    pub fn passphrase(&self, file: &ConfigFile, resolved: &Resolved) -> Result<Passphrase> {
         let config = file
             .secrets
             .passphrase
@@ -107,11 +132,11 @@ impl Session {
             .filter(|_| resolved.same_as_file)
             .map(|p| (p, file.shown()));
         let sources = Sources::to_open(&self.invocation.passphrase, &self.env, config);
-        sources.get(&mut |text| self.reporter.warn(text))
+        self.ask(&sources)
     }
 
     /// The passphrase for creating a repository.
-    pub fn first_passphrase(&self, file: &ConfigFile, resolved: &Resolved) -> Result<Secret> {
+    pub fn first_passphrase(&self, file: &ConfigFile, resolved: &Resolved) -> Result<Passphrase> {
         let config = file
             .secrets
             .passphrase
@@ -119,13 +144,18 @@ impl Session {
             .filter(|_| resolved.same_as_file)
             .map(|p| (p, file.shown()));
         let sources = Sources::to_init(&self.invocation.passphrase, &self.env, config);
-        sources.get(&mut |text| self.reporter.warn(text))
+        self.ask(&sources)
     }
 
     /// The passphrase of a new or changed key.
-    pub fn new_passphrase(&self) -> Result<Secret> {
+    pub fn new_passphrase(&self) -> Result<Passphrase> {
         let sources = Sources::for_new(&self.invocation.new_passphrase, &self.env);
-        sources.get(&mut |text| self.reporter.warn(text))
+        self.ask(&sources)
+    }
+
+    fn ask(&self, sources: &Sources<'_>) -> Result<Passphrase> {
+        let mut secret = sources.get(&mut |text| self.reporter.warn(text))?;
+        Ok(Passphrase::new(std::mem::take(&mut *secret)))
     }
 
     /// AWS keys in the file are used as the old program used them, but a file of their own is a better place.
@@ -133,7 +163,8 @@ impl Session {
         let place::StorageChoice::S3(s3) = &resolved.choice else {
             return;
         };
-        let stronger = s3.flag_keys.is_some() || self.env.os("AWS_ACCESS_KEY_ID").is_some();
+        let stronger =
+            s3.flag_keys.is_some() || s3.profile.is_some() || place::names_keys(&self.env);
         if s3.file_keys.is_some() && !stronger {
             let file = file.shown();
             self.reporter.warn(&format!(

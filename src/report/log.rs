@@ -4,7 +4,6 @@
 use crate::error::{Context, Result, one_line};
 use crate::units::Time;
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
 use std::io::Write;
 use std::sync::Mutex;
 
@@ -53,7 +52,9 @@ impl Log {
             _ => {
                 let shown = super::printable(target.as_encoded_bytes());
                 Box::new(
-                    private()
+                    crate::fs::private_file()
+                        .append(true)
+                        .create(true)
                         .open(target)
                         .context(|| format!("opening the log file {shown}"))?,
                 )
@@ -91,21 +92,6 @@ impl Log {
             let _ = sink.flush();
         }
     }
-}
-
-#[cfg(unix)]
-fn private() -> OpenOptions {
-    use std::os::unix::fs::OpenOptionsExt;
-    let mut options = OpenOptions::new();
-    options.append(true).create(true).mode(0o600);
-    options
-}
-
-#[cfg(not(unix))]
-fn private() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.append(true).create(true);
-    options
 }
 
 #[cfg(test)]

@@ -2,14 +2,39 @@
 
 use crate::cli::args::backup::Delete;
 use crate::cli::session::{Outcome, Session};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::id::Id;
+use serde_json::json;
 
-/// Deletes backups.
+/// Deletes backups. All names are looked up before anything is deleted.
 pub fn run(session: &Session, flags: &Delete) -> Result<Outcome> {
     if flags.backups.is_empty() {
         return Err(super::missing(session, "BACKUP"));
     }
-    let (file, resolved) = session.place()?;
-    let _passphrase = session.passphrase(&file, &resolved)?;
-    Err(Error::failed("not ready yet"))
+    let repo = super::open(session)?;
+    repo.require_full("deleting backups")?;
+    let mut ids: Vec<Id> = Vec::new();
+    for name in &flags.backups {
+        // By its name alone, so that a backup that cannot be read can be deleted too.
+        let id = match name.as_str() {
+            "latest" => super::find(session, &repo, name)?.id,
+            name => repo.resolve(name)?,
+        };
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    let mut lines = Vec::new();
+    for id in &ids {
+        repo.delete_snapshot(id)?;
+        lines.push(format!("Deleted backup {}.", id.short()));
+    }
+    Ok(Outcome {
+        json: json!({
+            "deleted": ids.iter().map(Id::hex).collect::<Vec<_>>(),
+            "usage": repo.storage().usage(),
+        }),
+        lines,
+        ..Outcome::default()
+    })
 }

@@ -15,9 +15,18 @@ mod restore;
 use super::args::Command;
 use super::args::backup::BackupCommand;
 use super::args::repo::{ConnectPlace, InitPlace, KeyCommand, RepoCommand};
-use super::place::Provider;
+use super::place::{Provider, StorageChoice};
 use super::session::{Outcome, Session};
+use crate::crypto::Passphrase;
 use crate::error::{Error, Result};
+use crate::fs::path::Source;
+use crate::repo::Repository;
+use crate::repo::snapshots::{Snapshot, SnapshotFilter};
+use crate::report::json::put_path;
+use crate::report::{Event, Observer};
+use crate::storage::Storage;
+use serde_json::{Map, Value, json};
+use std::sync::Arc;
 
 /// Runs the command that was asked for.
 pub fn run(session: &Session) -> Result<Outcome> {
@@ -47,6 +56,70 @@ pub fn run(session: &Session) -> Result<Outcome> {
             BackupCommand::Delete(delete) => backup_delete::run(session, delete),
         },
         Command::Restore(restore) => restore::run(session, restore),
+    }
+}
+
+/// Opens the repository that flags, environment and configuration file name.
+fn open(session: &Session) -> Result<Arc<Repository>> {
+    let (file, mut resolved) = session.place()?;
+    let passphrase = session.passphrase(&file, &resolved)?;
+    let storage = resolved.choice.storage(&session.env, false)?;
+    open_at(session, storage, &passphrase).map(Arc::new)
+}
+
+fn open_at(
+    session: &Session,
+    storage: Arc<dyn Storage>,
+    passphrase: &Passphrase,
+) -> Result<Repository> {
+    let cache = session.cache_root();
+    session
+        .reporter
+        .event(Event::Phase("opening the repository"));
+    Repository::open(storage, passphrase, cache.as_deref(), &*session.reporter)
+}
+
+/// The flags that say which backups are meant. A source is compared as the platform here writes it.
+fn filter(session: &Session) -> Result<SnapshotFilter> {
+    let select = &session.invocation.select;
+    let path = select.source.as_ref().filter(|p| !p.is_empty());
+    Ok(SnapshotFilter {
+        host: select.host.clone().filter(|h| !h.is_empty()),
+        path: path
+            .map(|p| Source::new(&p.0).map(|s| s.path))
+            .transpose()?,
+        tags: select.tag.clone(),
+    })
+}
+
+/// The backup that `text` names.
+fn find(session: &Session, repo: &Repository, text: &str) -> Result<Snapshot> {
+    let filter = filter(session)?;
+    if text != "latest"
+        && (filter.host.is_some() || filter.path.is_some() || !filter.tags.is_empty())
+    {
+        return Err(Error::usage(
+            "--host, --source and --tag say which backup is the latest; an id needs none of them",
+        )
+        .hint("give latest instead of the id, or leave the flags out"));
+    }
+    repo.find_snapshot(text, &filter, &*session.reporter)
+}
+
+/// Where the repository is, for `--json`.
+fn place_json(choice: &StorageChoice) -> Value {
+    match choice {
+        StorageChoice::S3(s3) => json!({
+            "provider": "S3",
+            "bucket": s3.bucket,
+            "prefix": s3.prefix,
+            "endpoint": s3.endpoint,
+        }),
+        StorageChoice::Filesystem(path) => {
+            let mut map = Map::from_iter([("provider".to_owned(), "Filesystem".into())]);
+            put_path(&mut map, "path", &crate::fs::os_bytes(path.as_os_str()));
+            Value::Object(map)
+        }
     }
 }
 

@@ -1,11 +1,65 @@
 //! `corso repo status`
 
 use crate::cli::session::{Outcome, Session};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::repo::snapshots::SnapshotFilter;
+use crate::report::text::count;
+use crate::units::{human_bytes, human_duration};
+use serde_json::json;
 
 /// Shows which repository this is and what it holds.
 pub fn run(session: &Session) -> Result<Outcome> {
-    let (file, resolved) = session.place()?;
-    let _passphrase = session.passphrase(&file, &resolved)?;
-    Err(Error::failed("not ready yet"))
+    let (file, mut resolved) = session.place()?;
+    let passphrase = session.passphrase(&file, &resolved)?;
+    let storage = resolved.choice.storage(&session.env, false)?;
+    let repo = super::open_at(session, storage, &passphrase)?;
+    repo.require_full("repo status")?;
+    let (backups, unreadable) = repo.snapshots(&SnapshotFilter::default(), &*session.reporter)?;
+    let keys = repo.keys()?;
+    let config = repo.config();
+    let latest = backups.last().map(|b| (b.id.hex(), b.manifest.time));
+    let newest = match &latest {
+        Some((id, time)) => format!(", the latest {} of {}", &id[..8], time.local()),
+        None => String::new(),
+    };
+    let rows = [
+        ("Repository", repo.id().hex()),
+        ("Place", resolved.choice.describe()),
+        ("Created", config.created.local()),
+        ("Cipher", config.cipher.name().to_owned()),
+        ("Pack size", human_bytes(config.pack_size)),
+        ("Grace period", human_duration(config.grace)),
+        (
+            "Key in use",
+            format!("{} ({})", repo.slot().short(), repo.role().name()),
+        ),
+        ("Keys", count(keys.len() as u64)),
+        (
+            "Backups",
+            format!("{}{newest}", count(backups.len() as u64)),
+        ),
+    ];
+    let text = rows
+        .map(|(name, value)| format!("{name:<14}{value}\n"))
+        .concat();
+    let json = json!({
+        "repository": repo.id().hex(),
+        "place": super::place_json(&resolved.choice),
+        "created": config.created.rfc3339(),
+        "cipher": config.cipher.name(),
+        "pack_size": config.pack_size,
+        "grace_seconds": config.grace.as_secs(),
+        "key": repo.slot().hex(),
+        "role": repo.role().name(),
+        "keys": keys.len(),
+        "backups": backups.len(),
+        "unreadable_backups": unreadable,
+        "latest": latest.map(|(id, time)| json!({ "id": id, "time": time.rfc3339() })),
+        "usage": repo.storage().usage(),
+    });
+    Ok(Outcome {
+        text,
+        json,
+        ..Outcome::default()
+    })
 }

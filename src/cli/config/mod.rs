@@ -4,10 +4,8 @@
 //! (`aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `passphrase`): they are used, with a warning,
 //! for the repository that the file names, and for no other.
 
-mod write;
-
 use crate::cli::place::{KeyPair, Provider, StorageChoice};
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::report::printable;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
@@ -30,6 +28,9 @@ const OWN_KEYS: &[&str] = &[
     "path",
     "repo_id",
 ];
+
+/// Of these, keys that stay as they are where the flags say nothing.
+const OPTIONAL_KEYS: &[&str] = &["endpoint", "region", "root_ca_pem", "profile"];
 
 /// Keys that hold secrets.
 const SECRET_KEYS: &[&str] = &[
@@ -185,9 +186,9 @@ impl ConfigFile {
         let kept = if keep || !self.has_secrets() {
             None
         } else {
-            Some(write::set_aside(path)?)
+            Some(set_aside(path)?)
         };
-        write::replace(path, &document.to_string())?;
+        write(path, &document.to_string())?;
         Ok(kept)
     }
 
@@ -204,7 +205,7 @@ impl ConfigFile {
             return std::fs::remove_file(path)
                 .map_err(|e| Error::io(format!("removing {}", self.shown()), e));
         }
-        write::replace(path, &document.to_string())
+        write(path, &document.to_string())
     }
 
     /// Does the file hold old secrets?
@@ -335,7 +336,7 @@ fn update(document: &mut DocumentMut, choice: &StorageChoice, repo_id: &str) -> 
             set("provider", Some("S3".into()));
             set("bucket", Some(s3.bucket.as_str().into()));
             set("prefix", Some(s3.prefix.as_str().into()));
-            set("endpoint", Some(s3.endpoint.as_str().into()));
+            set("endpoint", s3.endpoint.as_deref().map(Into::into));
             set("region", s3.region.as_deref().map(Into::into));
             set("disable_tls", Some(s3.disable_tls.into()));
             set(
@@ -359,6 +360,7 @@ fn update(document: &mut DocumentMut, choice: &StorageChoice, repo_id: &str) -> 
     }
     for (key, value) in values {
         match (value, document.get_mut(key).and_then(Item::as_value_mut)) {
+            (None, _) if OPTIONAL_KEYS.contains(&key) => {}
             (None, _) => drop(document.remove(key)),
             (Some(new), Some(old)) => {
                 // The old value's decor holds the comment behind it.
@@ -370,6 +372,42 @@ fn update(document: &mut DocumentMut, choice: &StorageChoice, repo_id: &str) -> 
         }
     }
     Ok(())
+}
+
+fn write(path: &Path, text: &str) -> Result<()> {
+    crate::fs::write_private(path, text.as_bytes()).map_err(|e| {
+        e.context("the configuration file").hint(
+            "mend the folder's permissions, set CORSO_CONFIG_DIR, or name another file with --config-file",
+        )
+    })
+}
+
+/// Moves the file at `path` to the first free name of `path.old`, `path.old.1`, ...
+fn set_aside(path: &Path) -> Result<PathBuf> {
+    let path = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let shown = printable(path.as_os_str().as_encoded_bytes());
+    for n in 0..1000 {
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(if n == 0 {
+            ".old".to_owned()
+        } else {
+            format!(".old.{n}")
+        });
+        let aside = path.with_file_name(name);
+        // Claiming the name first means that two runs at once never overwrite each other's copy.
+        if crate::fs::private_file()
+            .create_new(true)
+            .open(&aside)
+            .is_ok()
+        {
+            return std::fs::rename(&path, &aside)
+                .map(|()| aside)
+                .context(|| format!("setting aside the configuration file {shown}"));
+        }
+    }
+    Err(Error::failed(format!(
+        "cannot set aside the configuration file {shown}"
+    )))
 }
 
 fn path_text(path: &Path) -> Result<&str> {

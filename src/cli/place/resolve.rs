@@ -14,6 +14,7 @@ use crate::cli::env::Env;
 use crate::cli::value::OsArg;
 use crate::error::{Error, Result};
 use crate::report::printable;
+use crate::s3::endpoint::Endpoint;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
@@ -131,10 +132,12 @@ fn s3(
         (Some(prefix), _) | (None, Some(prefix)) => normal_prefix(prefix)?,
         (None, None) => String::new(),
     };
-    let from_env = |names| env.first(names).map(|(_, value)| PathBuf::from(value));
     let root_ca_pem = match given(&flags.root_ca_pem) {
         Some(path) => Some(absolute(path.path(), env)?),
-        None => from_env(&["AWS_CA_BUNDLE"]).or_else(|| base.root_ca_pem.clone()),
+        None => base.root_ca_pem.clone(),
+    };
+    let kept = |names: &[&str], value: &Option<String>| {
+        value.clone().filter(|_| env.first(names).is_none())
     };
     let place = S3Place {
         bucket: bucket.to_owned(),
@@ -142,7 +145,7 @@ fn s3(
         endpoint,
         region: text(&flags.region)
             .map(str::to_owned)
-            .or_else(|| base.region.clone()),
+            .or_else(|| kept(&["AWS_REGION", "AWS_DEFAULT_REGION"], &base.region)),
         disable_tls,
         disable_tls_verification: flags
             .disable_tls_verification
@@ -150,9 +153,8 @@ fn s3(
             .unwrap_or(false),
         root_ca_pem,
         profile: text(&flags.profile)
-            .or_else(|| env.text("AWS_PROFILE"))
             .map(str::to_owned)
-            .or_else(|| base.profile.clone()),
+            .or_else(|| base.profile.clone().filter(|_| !super::names_keys(env))),
         flag_keys: flag_keys(flags)?,
         file_keys: file.secrets.keys.clone().filter(|_| same_as_file),
     };
@@ -193,7 +195,7 @@ fn replaced(choice: &StorageChoice, old: &Settings) -> Option<String> {
             let prefix = normal_prefix(old.prefix.as_deref().unwrap_or_default());
             names_bucket(old, &s3.bucket)
                 && prefix.is_ok_and(|p| p == s3.prefix)
-                && host(old).is_ok_and(|e| e == s3.endpoint)
+                && host(old).is_ok_and(|e| e == s3.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT))
         }
         (StorageChoice::Filesystem(path), Some(Provider::Filesystem)) => {
             old.path.as_ref() == Some(path)
@@ -218,10 +220,10 @@ fn needed_bucket(flags: &S3Args, base: &Settings) -> Result<String> {
 
 /// Endpoint and plain HTTP or not. A scheme must agree with `--disable-tls`; in the environment, where no flag can
 /// stand beside it, the scheme alone decides.
-fn place_and_tls(flags: &S3Args, env: &Env, base: &Settings) -> Result<(String, bool)> {
+fn place_and_tls(flags: &S3Args, env: &Env, base: &Settings) -> Result<(Option<String>, bool)> {
+    let plain = flags.disable_tls.or(base.disable_tls).unwrap_or(false);
     if let Some(given) = text(&flags.endpoint) {
         let (host, scheme) = endpoint(given)?;
-        let plain = flags.disable_tls.or(base.disable_tls).unwrap_or(false);
         return match scheme {
             Some(true) if !plain => Err(Error::usage(format!(
                 "the endpoint {given} asks for plain HTTP"
@@ -231,31 +233,34 @@ fn place_and_tls(flags: &S3Args, env: &Env, base: &Settings) -> Result<(String, 
                 "the endpoint {given} asks for TLS, which is disabled"
             ))
             .hint("remove --disable-tls, or give --disable-tls=false")),
-            _ => Ok((host, plain)),
+            _ => Ok((Some(host), plain)),
         };
     }
-    if let Some((name, value)) = env.first(&["AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL"]) {
-        let value = value
-            .to_str()
-            .ok_or_else(|| Error::usage(format!("{name} is not valid UTF-8")))?;
-        let (host, scheme) =
-            endpoint(value).map_err(|e| e.context(format!("environment variable {name}")))?;
+    let lookup = |name: &str| env.os(name).map(ToOwned::to_owned);
+    if let Some(url) = Endpoint::url_from_env(&lookup) {
+        let (host, scheme) = endpoint(&url).map_err(|e| {
+            e.context("environment variable AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL")
+        })?;
         return match (flags.disable_tls, scheme) {
             (Some(flag), Some(scheme)) if flag != scheme => Err(Error::usage(format!(
-                "--disable-tls={flag} and {name}={value} disagree"
+                "--disable-tls={flag} and AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL ({url}) disagree"
             ))),
-            (flag, scheme) => Ok((host, scheme.or(flag).or(base.disable_tls).unwrap_or(false))),
+            (_, scheme) => Ok((Some(host), scheme.unwrap_or(plain))),
         };
     }
-    let (host, scheme) = endpoint(base.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT))?;
-    Ok((
-        host,
-        flags
-            .disable_tls
-            .or(base.disable_tls)
-            .or(scheme)
-            .unwrap_or(false),
-    ))
+    match &base.endpoint {
+        Some(kept) => endpoint(kept).map(|(host, scheme)| {
+            (
+                Some(host),
+                flags
+                    .disable_tls
+                    .or(base.disable_tls)
+                    .or(scheme)
+                    .unwrap_or(false),
+            )
+        }),
+        None => Ok((None, plain)),
+    }
 }
 
 /// Keys from flags count only as a whole.

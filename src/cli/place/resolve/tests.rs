@@ -48,14 +48,21 @@ fn init_takes_nothing_from_the_file() {
     );
     let s3 = place(resolved);
     assert_eq!(
-        (s3.bucket.as_str(), s3.prefix.as_str(), s3.endpoint.as_str()),
+        (
+            s3.bucket.as_str(),
+            s3.prefix.as_str(),
+            s3.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT)
+        ),
         ("b", "", DEFAULT_ENDPOINT)
     );
     assert!(!s3.disable_tls && s3.file_keys.is_none() && s3.region.is_none());
     // The same bucket: still no prefix or endpoint from the file, but its old keys are this bucket's.
     let s3 = place(init_s3(&flags(&[("--bucket", "a")]), &Env::default(), &file).unwrap());
     assert_eq!(
-        (s3.prefix.as_str(), s3.endpoint.as_str()),
+        (
+            s3.prefix.as_str(),
+            s3.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT)
+        ),
         ("", DEFAULT_ENDPOINT)
     );
     assert!(s3.file_keys.is_some());
@@ -67,7 +74,10 @@ fn connect_fills_gaps_only_for_the_same_bucket() {
     let file = file(FILE);
     let s3 = place(connect_s3(&flags(&[("--bucket", "a")]), &Env::default(), &file).unwrap());
     assert_eq!(
-        (s3.prefix.as_str(), s3.endpoint.as_str()),
+        (
+            s3.prefix.as_str(),
+            s3.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT)
+        ),
         ("old/", "old.example:9000")
     );
     assert!(s3.disable_tls && s3.region.as_deref() == Some("r1"));
@@ -84,7 +94,11 @@ fn connect_fills_gaps_only_for_the_same_bucket() {
     assert!(!resolved.same_as_file && resolved.replaces.is_some());
     let s3 = place(resolved);
     assert_eq!(
-        (s3.prefix.as_str(), s3.endpoint.as_str(), s3.disable_tls),
+        (
+            s3.prefix.as_str(),
+            s3.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT),
+            s3.disable_tls
+        ),
         ("", DEFAULT_ENDPOINT, false)
     );
     assert!(
@@ -102,7 +116,10 @@ fn flag_before_environment_before_file() {
     ]);
     let s3 = place(connect_s3(&flags(&[("--bucket", "a")]), &env, &file).unwrap());
     assert_eq!(
-        (s3.endpoint.as_str(), s3.disable_tls),
+        (
+            s3.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT),
+            s3.disable_tls
+        ),
         ("s3.example:1", true)
     );
     let given = [
@@ -112,7 +129,10 @@ fn flag_before_environment_before_file() {
     ];
     let s3 = place(connect_s3(&flags(&given), &env, &file).unwrap());
     assert_eq!(
-        (s3.endpoint.as_str(), s3.disable_tls),
+        (
+            s3.endpoint.as_deref().unwrap_or(DEFAULT_ENDPOINT),
+            s3.disable_tls
+        ),
         ("flag.example", false)
     );
     let clash = flags(&[("--bucket", "a"), ("--disable-tls", "false")]);
@@ -130,7 +150,9 @@ fn an_endpoint_scheme_must_agree_with_the_flag() {
     assert!(error(try_it("http://h:9000", None)).contains("--disable-tls"));
     assert!(error(try_it("https://h", Some("true"))).contains("--disable-tls"));
     assert_eq!(
-        place(try_it("http://h:9000", Some("true")).unwrap()).endpoint,
+        place(try_it("http://h:9000", Some("true")).unwrap())
+            .endpoint
+            .unwrap(),
         "h:9000"
     );
     assert!(!place(try_it("https://h", None).unwrap()).disable_tls);
@@ -141,7 +163,10 @@ fn other_commands_refuse_flags_unlike_the_file() {
     let file = file(FILE);
     let none = FilesystemArgs::default();
     let run = |pairs: &[(&str, &str)]| other(&flags(pairs), &none, &Env::default(), &file);
-    assert_eq!(place(run(&[]).unwrap()).endpoint, "old.example:9000");
+    assert_eq!(
+        place(run(&[]).unwrap()).endpoint.unwrap(),
+        "old.example:9000"
+    );
     assert_eq!(
         place(run(&[("--bucket", "s3://a/"), ("--prefix", "old")]).unwrap()).prefix,
         "old/"
@@ -174,7 +199,7 @@ fn other_commands_work_from_flags_alone() {
     let empty = ConfigFile::load(None).unwrap();
     let none = FilesystemArgs::default();
     let s3 = place(other(&flags(&[("--bucket", "b")]), &none, &Env::default(), &empty).unwrap());
-    assert_eq!(s3.endpoint, DEFAULT_ENDPOINT);
+    assert_eq!(s3.endpoint, None);
     assert!(
         error(other(&flags(&[]), &none, &Env::default(), &empty)).contains("corso repo connect")
     );
