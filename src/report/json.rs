@@ -29,7 +29,8 @@ pub fn error(error: &Error) -> Value {
     json!({ "error": error_fields(error) })
 }
 
-fn error_fields(error: &Error) -> Value {
+/// The four fields of an error.
+pub fn error_fields(error: &Error) -> Value {
     json!({
         "kind": error.kind().name(),
         "message": error.message(),
@@ -104,7 +105,8 @@ pub fn result_event(result: Value) -> Value {
     named("result", Map::from_iter([("result".to_owned(), result)]))
 }
 
-fn named(name: &str, fields: Map<String, Value>) -> Value {
+/// An event called `name` with these fields.
+pub fn named(name: &str, fields: Map<String, Value>) -> Value {
     let mut map = Map::new();
     map.insert("event".into(), name.into());
     map.insert("time".into(), Time::local_now().rfc3339().into());
