@@ -2,74 +2,15 @@
 
 use super::*;
 use crate::s3::request;
+use crate::s3::script::{Reply, Script, Sent, error, ok};
 use crate::s3::transport::BrokenKind;
-use std::collections::VecDeque;
-use std::io::Cursor;
-use std::sync::{Arc, Mutex};
-
-/// One scripted reply.
-enum Reply {
-    Answer(u16, Vec<(&'static str, String)>, Vec<u8>),
-    /// A body that breaks off after these bytes of the announced length.
-    Torn(u64, Vec<u8>),
-    Broken(BrokenKind),
-}
-
-/// What was sent: method, URL, headers.
-type Sent = (String, String, Vec<(String, String)>);
-
-#[derive(Clone, Default)]
-struct Script {
-    replies: Arc<Mutex<VecDeque<Reply>>>,
-    sent: Arc<Mutex<Vec<Sent>>>,
-}
-
-impl Transport for Script {
-    fn exchange(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, Broken> {
-        self.sent.lock().unwrap().push((
-            request.method.into(),
-            request.url.into(),
-            request.headers.to_vec(),
-        ));
-        let owned =
-            |h: Vec<(&str, String)>| h.into_iter().map(|(n, v)| (n.to_string(), v)).collect();
-        match self
-            .replies
-            .lock()
-            .unwrap()
-            .pop_front()
-            .expect("more requests than replies")
-        {
-            Reply::Answer(status, headers, body) => Ok(HttpResponse {
-                status,
-                headers: owned(headers),
-                body: Box::new(Cursor::new(body)),
-            }),
-            Reply::Torn(length, body) => {
-                let headers = owned(vec![("content-length", length.to_string())]);
-                Ok(HttpResponse {
-                    status: 200,
-                    headers,
-                    body: Box::new(Cursor::new(body)),
-                })
-            }
-            Reply::Broken(kind) => Err(Broken {
-                kind,
-                message: "scripted".into(),
-            }),
-        }
-    }
-}
 
 fn client(replies: Vec<Reply>) -> (Client, Script) {
     client_at("localhost:9000", None, replies)
 }
 
 fn client_at(endpoint: &str, region: Option<&str>, replies: Vec<Reply>) -> (Client, Script) {
-    let script = Script {
-        replies: Arc::new(Mutex::new(replies.into())),
-        ..Script::default()
-    };
+    let script = Script::new(replies);
     let endpoint = Endpoint::parse(endpoint, false).unwrap();
     let keys = Credentials::new("AK", "SK", None, "test");
     let mut client = Client::new(
@@ -82,22 +23,6 @@ fn client_at(endpoint: &str, region: Option<&str>, replies: Vec<Reply>) -> (Clie
     );
     client.sleep = |_| {};
     (client, script)
-}
-
-fn error(status: u16, code: &str) -> Reply {
-    Reply::Answer(
-        status,
-        vec![],
-        format!("<Error><Code>{code}</Code></Error>").into_bytes(),
-    )
-}
-
-fn ok(body: &[u8]) -> Reply {
-    Reply::Answer(
-        200,
-        vec![("content-length", body.len().to_string())],
-        body.to_vec(),
-    )
 }
 
 fn get(client: &Client) -> Result<Answer, Failure> {

@@ -20,6 +20,8 @@ pub mod region;
 pub mod request;
 pub mod response;
 pub mod retry;
+#[cfg(test)]
+pub(crate) mod script;
 pub mod sigv4;
 pub mod tls;
 pub mod transport;

@@ -200,3 +200,7 @@ impl Transport for RootsTransport {
         true
     }
 }
+
+#[cfg(test)]
+#[path = "tls_tests.rs"]
+mod tests;

@@ -1,5 +1,8 @@
 use super::*;
 use crate::s3::credentials::Credentials;
+use crate::s3::retry::Policy;
+use crate::s3::script::{Reply, Script, Sent, error, ok};
+use crate::s3::transport::BrokenKind;
 
 #[test]
 fn prefixes_get_exactly_one_slash() {
@@ -26,4 +29,198 @@ fn buckets_that_cannot_be_are_refused() {
         );
     }
     assert_eq!(config::bare_bucket("s3://b/"), "b");
+}
+
+/// A storage in bucket `bkt` under `p/`, over a script, that never waits.
+fn scripted(replies: Vec<Reply>) -> (S3Storage, Script) {
+    let script = Script::new(replies);
+    let mut config = S3Config::new("bkt", Credentials::new("AK", "SK", None, "test"));
+    config.endpoint = "localhost:9000".into();
+    config.prefix = "p".into();
+    config.retry = Policy {
+        base: Duration::ZERO,
+        throttle_base: Duration::ZERO,
+        ..Policy::default()
+    };
+    (
+        S3Storage::with_transport(config, Box::new(script.clone())).unwrap(),
+        script,
+    )
+}
+
+fn page(keys: &[&str], next: Option<&str>) -> Reply {
+    let mut xml = String::from("<ListBucketResult>");
+    for key in keys {
+        xml.push_str(&format!(
+            "<Contents><Key>{key}</Key><LastModified>2026-01-02T03:04:05Z</LastModified><Size>1</Size></Contents>"
+        ));
+    }
+    if let Some(next) = next {
+        let token = format!("<NextContinuationToken>{next}</NextContinuationToken>");
+        xml.push_str(&format!("<IsTruncated>true</IsTruncated>{token}"));
+    }
+    xml.push_str("</ListBucketResult>");
+    let date = ("date", "Fri, 02 Jan 2026 03:04:05 GMT".to_string());
+    Reply::Answer(200, vec![date], xml.into_bytes())
+}
+
+fn create() -> PutOptions {
+    PutOptions {
+        if_absent: true,
+        ..PutOptions::default()
+    }
+}
+
+#[test]
+fn a_retried_create_that_is_there_already_may_be_our_own() {
+    let broken = || Reply::Broken(BrokenKind::Other);
+    let there = || error(412, "PreconditionFailed");
+    let (storage, _) = scripted(vec![broken(), there(), ok(b"mine")]);
+    storage.put("config", b"mine", &create()).unwrap();
+    for other in [&b"else"[..], b"longer than mine"] {
+        let (storage, _) = scripted(vec![broken(), there(), ok(other)]);
+        assert_eq!(
+            storage
+                .put("config", b"mine", &create())
+                .unwrap_err()
+                .kind(),
+            Kind::ObjectExists
+        );
+    }
+    let (storage, script) = scripted(vec![there()]);
+    assert_eq!(
+        storage
+            .put("config", b"mine", &create())
+            .unwrap_err()
+            .kind(),
+        Kind::ObjectExists
+    );
+    assert_eq!(
+        script.sent.lock().unwrap().len(),
+        1,
+        "a first attempt's refusal is another's success"
+    );
+}
+
+#[test]
+fn a_server_without_conditions_is_asked_once() {
+    let (storage, script) = scripted(vec![error(501, "NotImplemented"), ok(b""), ok(b"")]);
+    storage.put("config", b"x", &create()).unwrap();
+    storage.put("keys/a", b"x", &create()).unwrap();
+    let conditional = |sent: &Sent| sent.2.iter().any(|(name, _)| name == "if-none-match");
+    let sent: Vec<bool> = script
+        .sent
+        .lock()
+        .unwrap()
+        .iter()
+        .map(conditional)
+        .collect();
+    assert_eq!(sent, [true, false, false]);
+}
+
+#[test]
+fn listings_are_paged_and_strangers_passed_over() {
+    let first = page(&["p/a/1", "p/a/Stranger.txt", "other/a/2"], Some("t"));
+    let (storage, script) = scripted(vec![first, page(&["p/a/2", "p/b/1"], None)]);
+    let mut keys = Vec::new();
+    let listed = storage.list("a/", &mut |object| {
+        keys.push(object.key);
+        Ok(())
+    });
+    let listed = listed.unwrap();
+    assert_eq!(keys, ["a/1", "a/2"]);
+    assert!(listed.began < listed.ended && listed.ended.rfc3339() == "2026-01-02T03:04:05Z");
+    let sent = script.sent.lock().unwrap();
+    assert!(sent[0].1.contains("prefix=p%2Fa%2F"), "{}", sent[0].1);
+    assert!(sent[1].1.contains("continuation-token=t"), "{}", sent[1].1);
+}
+
+#[test]
+fn a_listing_that_turns_in_a_circle_ends() {
+    let (storage, _) = scripted(vec![page(&[], Some("t")), page(&[], Some("t"))]);
+    assert_eq!(
+        storage.list("", &mut |_| Ok(())).unwrap_err().kind(),
+        Kind::Network
+    );
+}
+
+#[test]
+fn a_batch_that_fails_in_part_or_whole_is_finished_one_by_one() {
+    let keys: Vec<String> = ["a", "b", "c"].map(String::from).into();
+    let part = b"<DeleteResult><Error><Key>p/b</Key><Code>InternalError</Code></Error>\
+        <Error><Key>p/c</Key><Code>AccessDenied</Code></Error></DeleteResult>";
+    let (storage, _) = scripted(vec![
+        Reply::Answer(200, vec![], part.to_vec()),
+        Reply::Answer(204, vec![], vec![]),
+    ]);
+    let kinds: Vec<_> = storage
+        .delete_many(&keys)
+        .into_iter()
+        .map(|r| r.err().map(|e| e.kind()))
+        .collect();
+    assert_eq!(kinds, [None, None, Some(Kind::PermissionDenied)]);
+    let gone = || Reply::Answer(204, vec![], vec![]);
+    let (storage, _) = scripted(vec![
+        error(501, "NotImplemented"),
+        gone(),
+        error(404, "NoSuchKey"),
+        gone(),
+    ]);
+    assert!(storage.delete_many(&keys).iter().all(Result::is_ok));
+}
+
+#[test]
+fn the_place_is_found_by_head_and_then_by_listing() {
+    let bare = |status| Reply::Answer(status, vec![], vec![]);
+    let (storage, _) = scripted(vec![bare(403), page(&[], None)]);
+    storage.check_place().unwrap();
+    let (storage, _) = scripted(vec![bare(404), error(404, "NoSuchBucket")]);
+    assert_eq!(
+        storage.check_place().unwrap_err().kind(),
+        Kind::BucketMissing
+    );
+    let (storage, _) = scripted(vec![bare(403), error(403, "AccessDenied")]);
+    let error = storage.check_place().unwrap_err();
+    assert_eq!(error.kind(), Kind::PermissionDenied);
+    assert!(error.to_string().contains("s3:ListBucket"), "{error}");
+}
+
+#[test]
+fn options_are_completed_from_the_environment() {
+    let env = |name: &str| -> Option<std::ffi::OsString> {
+        let value = match name {
+            "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => "K",
+            "AWS_ENDPOINT_URL_S3" => "http://minio.local:9000",
+            "AWS_REGION" => "eu-north-1",
+            "AWS_CA_BUNDLE" => "/ca.pem",
+            _ => return None,
+        };
+        Some(value.into())
+    };
+    let options = |endpoint: Option<&str>| S3Options {
+        bucket: "s3://b".into(),
+        prefix: "/x".into(),
+        endpoint: endpoint.map(String::from),
+        root_ca_pem: Some("/own.pem".into()),
+        ..S3Options::default()
+    };
+    let config = S3Config::resolve(options(None), &env).unwrap();
+    assert_eq!(
+        (config.bucket.as_str(), config.prefix.as_str()),
+        ("b", "x/")
+    );
+    assert_eq!(
+        (config.endpoint.as_str(), config.disable_tls),
+        ("minio.local:9000", true)
+    );
+    assert_eq!(
+        (config.region.as_deref(), config.root_ca_pem.len()),
+        (Some("eu-north-1"), 2)
+    );
+    let config = S3Config::resolve(options(Some("h:1")), &env).unwrap();
+    assert_eq!(
+        (config.endpoint.as_str(), config.disable_tls),
+        ("h:1", false),
+        "the variable's scheme goes with its host"
+    );
 }
