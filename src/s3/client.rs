@@ -203,7 +203,7 @@ impl Client {
                     answer.attempts = call.attempts.made();
                     return Ok(answer);
                 }
-                Err(fault) => self.recover(&mut call, fault)?,
+                Err(fault) => self.recover(&mut call, *fault)?,
             }
         }
     }
@@ -267,17 +267,11 @@ impl Client {
         limits: Limits,
         partial: &mut Vec<u8>,
         number: u32,
-    ) -> Result<Answer, Fault> {
+    ) -> Result<Answer, Box<Fault>> {
         let region = self.region();
         let began = Time::local_now();
         let signed = self.clock.at(began);
-        let fault = |cause: Cause| Fault {
-            cause,
-            signed,
-            region: region.clone(),
-            retry_after: None,
-            progress: false,
-        };
+        let fault = |cause: Cause| Box::new(Fault::new(cause, signed, &region));
         if limits.not_after.is_some_and(|last| signed > last) {
             return Err(fault(Cause::TooLate));
         }
@@ -287,11 +281,8 @@ impl Client {
         let range = download::range_header(request.range, partial.len() as u64);
         let (url, headers) = self.signed(request, &region, signed, range);
         let body = matches!(request.method, "PUT" | "POST").then_some(&*request.body);
-        self.meter.request(
-            request.action,
-            body.map_or(0, |b| b.len() as u64),
-            number > 1,
-        );
+        let length = body.map_or(0, |b| b.len() as u64);
+        self.meter.request(request.action, length, number > 1);
         let exchange = HttpRequest {
             method: request.method,
             url: &url,
@@ -302,19 +293,14 @@ impl Client {
             .transport
             .exchange(&exchange)
             .map_err(|b| fault(Cause::Broken(b)))?;
-        let ended = Time::local_now();
-        self.answered.store(true, Relaxed);
-        let date = response.header("date").and_then(parse_http_date);
-        if let (Some(date), None) = (date, response.header("age")) {
-            self.clock.observe(date, began, ended);
-        }
+        let (date, took) = self.observe(&response, began);
         if !(200..300).contains(&response.status) {
             let retry_after = retry_after(response.header("retry-after"));
             let cause = Cause::Service(self.read_error(request, response));
-            return Err(Fault {
+            return Err(Box::new(Fault {
                 retry_after,
-                ..fault(cause)
-            });
+                ..*fault(cause)
+            }));
         }
         let before = partial.len();
         let (status, headers) = (response.status, response.headers.clone());
@@ -324,10 +310,12 @@ impl Client {
         };
         let arrived = (partial.len() - before) as u64;
         self.meter.received(arrived);
-        read.map_err(|cause| Fault {
-            progress: arrived >= PROGRESS,
-            ..fault(cause)
-        })?;
+        if let Err(cause) = read {
+            return Err(Box::new(Fault {
+                progress: arrived >= PROGRESS,
+                ..*fault(cause)
+            }));
+        }
         let body = std::mem::take(partial);
         if request.action != Action::GetObject
             && let Some(error) = S3Error::inside_success(status, &body)
@@ -339,9 +327,21 @@ impl Client {
             headers,
             body,
             date,
-            took: ended.since(began),
+            took,
             attempts: number,
         })
+    }
+
+    /// Takes note of an answer: the server is there, and what its clock says. Gives that, and how long it took.
+    fn observe(&self, response: &HttpResponse, began: Time) -> (Option<Time>, Duration) {
+        let ended = Time::local_now();
+        self.answered.store(true, Relaxed);
+        let date = response.header("date").and_then(parse_http_date);
+        // An answer from a cache has the date of when it was stored.
+        if let (Some(date), None) = (date, response.header("age")) {
+            self.clock.observe(date, began, ended);
+        }
+        (date, ended.since(began))
     }
 
     /// URL and all headers of a request, signed.
@@ -426,6 +426,18 @@ struct Fault {
     /// A good part of the body arrived, and is kept.
     progress: bool,
 }
+impl Fault {
+    fn new(cause: Cause, signed: Time, region: &str) -> Fault {
+        Fault {
+            cause,
+            signed,
+            region: region.to_string(),
+            retry_after: None,
+            progress: false,
+        }
+    }
+}
+
 #[cfg(test)]
 #[path = "client_tests.rs"]
 mod tests;
