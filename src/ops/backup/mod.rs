@@ -14,6 +14,8 @@ mod publish;
 mod source;
 mod stdin;
 mod tally;
+#[cfg(test)]
+mod tests;
 mod tree;
 
 pub use parent::{Cursor, Entries};
