@@ -2,12 +2,15 @@
 
 mod support;
 
+use corso::s3::credentials::Credentials;
 use corso::storage::conformance::{Options, Report, run};
 use corso::storage::fault::{Fault, FaultStorage, Rule};
 use corso::storage::filesystem::FilesystemStorage;
 use corso::storage::memory::MemoryStorage;
+use corso::storage::s3::{S3Config, S3Storage};
+use std::path::Path;
 use std::time::Duration;
-use support::temp_dir;
+use support::{Keys, Moto, Rclone, S3Options, S3Server, temp_dir};
 
 #[test]
 fn filesystem() {
@@ -62,4 +65,79 @@ fn slow_storage() {
     )
     .unwrap();
     assert!(storage.struck() > 10);
+}
+
+/// Two pages of a listing are what S3 servers differ in.
+const KEYS: usize = 1100;
+
+/// The bucket that every server has, under a prefix.
+const BUCKET: &str = "corso-test";
+
+fn s3(endpoint: String, keys: &Keys, bucket: &str, ca: Option<&Path>) -> S3Storage {
+    let credentials = Credentials::new(&keys.access, &keys.secret, None, "the test");
+    let config = S3Config {
+        prefix: "some/prefix".into(),
+        endpoint,
+        disable_tls: ca.is_none(),
+        region: Some("us-east-1".into()),
+        root_ca_pem: ca.map(Path::to_owned).into_iter().collect(),
+        ..S3Config::new(bucket, credentials)
+    };
+    S3Storage::connect(config).unwrap()
+}
+
+/// Runs the suite and, beside it, on a bucket that is not there.
+fn run_s3(endpoint: String, keys: &Keys, ca: Option<&Path>) -> Report {
+    let missing = s3(endpoint.clone(), keys, "corso-missing", ca);
+    let storage = s3(endpoint, keys, BUCKET, ca);
+    let options = Options {
+        keys: KEYS,
+        missing: Some(&missing),
+    };
+    run(&storage, &options).unwrap()
+}
+
+#[test]
+fn s3s() {
+    let server = S3Server::start(S3Options::default());
+    let report = run_s3(server.endpoint(), server.keys(), None);
+    assert!(report.conditional_puts);
+    assert_only_gets_miss(&server);
+}
+
+#[test]
+fn s3s_with_tls() {
+    let server = S3Server::start(S3Options {
+        tls: true,
+        ..S3Options::default()
+    });
+    let report = run_s3(server.endpoint(), server.keys(), Some(server.ca()));
+    assert!(report.conditional_puts);
+    assert_only_gets_miss(&server);
+}
+
+/// The strict server refused nothing that the contract does not: no signature, date or hash was wrong.
+fn assert_only_gets_miss(server: &S3Server) {
+    for request in server.log() {
+        let fine = matches!(request.status, 200..=299 | 404 | 412 | 416);
+        assert!(fine, "{request:?}");
+    }
+}
+
+#[test]
+fn rclone() {
+    let Some(server) = Rclone::start(&[BUCKET]) else {
+        return;
+    };
+    let report = run_s3(server.endpoint(), server.keys(), None);
+    assert!(!report.conditional_puts);
+}
+
+#[test]
+fn moto() {
+    let Some(server) = Moto::start(&[BUCKET]) else {
+        return;
+    };
+    let report = run_s3(server.endpoint(), server.keys(), None);
+    assert!(report.conditional_puts);
 }

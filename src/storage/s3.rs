@@ -222,10 +222,14 @@ impl Storage for S3Storage {
     }
 
     fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
-        if length == 0 {
-            // An empty range cannot be asked for; what remains of the question is whether the object reaches that far.
+        let countable = offset
+            .checked_add(length)
+            .is_some_and(|end| end <= i64::MAX as u64);
+        if length == 0 || !countable {
+            // An empty range cannot be asked for, and servers refuse numbers beyond their integers; what remains of the
+            // question is whether the object reaches that far.
             let size = self.head(key)?.size;
-            return if size >= offset {
+            return if length == 0 && size >= offset {
                 Ok(Vec::new())
             } else {
                 Err(short(key, offset, length, size))
