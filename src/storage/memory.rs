@@ -350,6 +350,7 @@ mod tests {
         .unwrap();
         assert!(report.conditional_puts);
         assert_eq!(report.race_winners, 1);
+        assert_eq!(report.ghosts, [""; 0]);
         assert!(storage.contents().is_empty());
     }
 

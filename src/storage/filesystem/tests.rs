@@ -35,6 +35,7 @@ fn keeps_the_contract() {
     let report = conformance::run(&open(&dir), &options).unwrap();
     assert!(report.conditional_puts);
     assert_eq!(report.race_winners, 1);
+    assert_eq!(report.ghosts, [""; 0]);
     assert_eq!(fs::read_dir(dir.path().join(TEMPORARY)).unwrap().count(), 0);
 }
 
