@@ -20,21 +20,6 @@ pub fn line(text: &str) {
     let _ = writeln!(out, "{}", one_line(text)).and_then(|()| out.flush());
 }
 
-/// Was `error` nothing but a reader that went away (`corso backup list | head -1`)?
-pub fn is_broken_pipe(error: &Error) -> bool {
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        if inner
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|e| e.kind() == std::io::ErrorKind::BrokenPipe)
-        {
-            return true;
-        }
-        cause = inner.source();
-    }
-    false
-}
-
 /// A defect must not end in a stack of backtraces on a user's terminal: one line that asks for a report.
 pub fn set_panic_hook() {
     std::panic::set_hook(Box::new(|info| {

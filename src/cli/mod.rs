@@ -34,7 +34,7 @@ pub fn run(args: &[OsString], env: Env) -> u8 {
         Err(e) => return exit::fail(&e, parse::wants_json(args)),
     };
     ended.unwrap_or_else(|e| {
-        if exit::is_broken_pipe(&e) {
+        if text::reader_gone() {
             0
         } else {
             exit::fail(&e, false)
@@ -52,7 +52,7 @@ fn run_command(invocation: Invocation, env: Env) -> u8 {
     session.reporter.end();
     match outcome {
         Ok(code) => code,
-        Err(e) if exit::is_broken_pipe(&e) => 0,
+        Err(e) if text::reader_gone() => 0,
         Err(e) => {
             session
                 .reporter

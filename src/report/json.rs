@@ -1,5 +1,6 @@
 //! JSON for programs: one document (`--json`), or one object a line (`--json-events`).
 
+use super::text::output_failed;
 use super::{Event, printable};
 use crate::error::{Error, Result};
 use crate::units::Time;
@@ -9,19 +10,18 @@ use std::io::Write;
 
 /// Writes one document and a line feed to standard output.
 pub fn document(value: &Value) -> Result<()> {
-    write_line(&format!("{value:#}"))
+    write_line(&format!("{value:#}")).map_err(output_failed)
 }
 
 /// Writes one event on a line of its own.
 pub fn event_line(value: &Value) -> Result<()> {
-    write_line(&value.to_string())
+    write_line(&value.to_string()).map_err(output_failed)
 }
 
-fn write_line(text: &str) -> Result<()> {
+/// Writes `text` and a line feed to standard output, at once.
+pub fn write_line(text: &str) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "{text}")
-        .and_then(|()| out.flush())
-        .map_err(|e| Error::io("writing to standard output", e))
+    writeln!(out, "{text}").and_then(|()| out.flush())
 }
 
 /// `{"error": {"kind", "message", "hint", "exit_code"}}`; `hint` is null where there is none.
@@ -56,7 +56,7 @@ pub fn put_path(map: &mut Map<String, Value>, key: &str, raw: &[u8]) {
     }
 }
 
-/// An event as `--json-events` prints it: `event` and `time` first, then what belongs to it.
+/// An event as `--json-events` prints it: `event` (its name) and `time`, and what belongs to it.
 pub fn event(event: &Event<'_>) -> Value {
     let mut map = Map::new();
     let name = match event {

@@ -106,7 +106,7 @@ impl Reporter {
             state.last_event = Some(Instant::now());
         }
         // A reader that went away does not stop a backup.
-        let _ = json::event_line(&json::event(event));
+        let _ = json::write_line(&json::event(event).to_string());
     }
 
     fn note(&self, path: &[u8], note: &str) {

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result, one_line};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a column is set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +77,23 @@ pub fn print(text: &str) -> Result<()> {
     let mut out = std::io::stdout().lock();
     out.write_all(text.as_bytes())
         .and_then(|()| out.flush())
-        .map_err(|e| Error::io("writing to standard output", e))
+        .map_err(output_failed)
+}
+
+/// Set when a command ended because the reader of standard output went away.
+static READER_GONE: AtomicBool = AtomicBool::new(false);
+
+/// The error of a write to standard output. It must be returned to the top, not dropped.
+pub fn output_failed(error: std::io::Error) -> Error {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        READER_GONE.store(true, Ordering::SeqCst);
+    }
+    Error::io("writing to standard output", error)
+}
+
+/// Did the run end for no other reason than a reader that had seen enough (`corso backup list | head -1`)?
+pub fn reader_gone() -> bool {
+    READER_GONE.load(Ordering::SeqCst)
 }
 
 /// `drwxr-sr-t`: type and mode as `ls` shows them; `kind` is its first letter.

@@ -10,7 +10,7 @@ use crate::format::entry::{Entry, FileKind, FileTime, TreePath};
 use crate::fs::path;
 use crate::ops::opened::OpenSnapshot;
 use crate::report::json::{error_fields, event_line, named, put_path};
-use crate::report::text::{count, mode};
+use crate::report::text::{count, mode, output_failed};
 use crate::report::{Event, Observer, printable};
 use crate::units::{Time, human_bytes};
 use serde_json::{Map, Value, json};
@@ -69,8 +69,7 @@ fn each(
 }
 
 fn write(out: &mut impl Write, text: &str) -> Result<()> {
-    out.write_all(text.as_bytes())
-        .map_err(|e| Error::io("writing to standard output", e))
+    out.write_all(text.as_bytes()).map_err(output_failed)
 }
 
 fn print_text(session: &Session, opened: &OpenSnapshot, below: &TreePath) -> Result<()> {
@@ -81,8 +80,7 @@ fn print_text(session: &Session, opened: &OpenSnapshot, below: &TreePath) -> Res
     each(session, opened, below, &mut |path, entry| {
         write(&mut out, &line(&path, entry))
     })?;
-    out.flush()
-        .map_err(|e| Error::io("writing to standard output", e))
+    out.flush().map_err(output_failed)
 }
 
 fn heading(opened: &OpenSnapshot) -> String {
@@ -228,8 +226,7 @@ fn print_json(session: &Session, opened: &OpenSnapshot, below: &TreePath) -> Res
         Err(e) => format!("\n],\n\"error\": {}\n}}\n", error_fields(e)),
     };
     write(&mut out, &end)?;
-    out.flush()
-        .map_err(|e| Error::io("writing to standard output", e))?;
+    out.flush().map_err(output_failed)?;
     shown
 }
 
