@@ -52,7 +52,7 @@ fn run_command(invocation: Invocation, env: Env) -> u8 {
     session.reporter.end();
     match outcome {
         Ok(code) => code,
-        Err(e) if text::reader_gone() => 0,
+        Err(_) if text::reader_gone() => 0,
         Err(e) => {
             session
                 .reporter
