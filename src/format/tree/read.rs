@@ -82,6 +82,7 @@ impl<'a, S: NodeSource + ?Sized> TreeReader<'a, S> {
         Entries {
             head: None,
             rest: Some(Cursor::new(self, lower, end)),
+            past_damage: false,
         }
     }
 }
@@ -97,10 +98,19 @@ pub fn add(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
     (a.0.saturating_add(b.0), a.1.saturating_add(b.1))
 }
 
-/// Ordered entries with their paths; ends after the first error.
+/// Ordered entries with their paths; ends after the first error, unless told otherwise.
 pub struct Entries<'a, S: ?Sized> {
     head: Option<Cursor<'a, S>>,
     rest: Option<Cursor<'a, S>>,
+    past_damage: bool,
+}
+
+impl<S: NodeSource + ?Sized> Entries<'_, S> {
+    /// Goes on after an error, behind the node that could not be read, instead of ending there.
+    pub fn past_damage(mut self) -> Self {
+        self.past_damage = true;
+        self
+    }
 }
 
 impl<S: NodeSource + ?Sized> Iterator for Entries<'_, S> {
@@ -112,14 +122,18 @@ impl<S: NodeSource + ?Sized> Iterator for Entries<'_, S> {
                 Ok(None) => {}
                 Ok(Some(item)) => return Some(Ok(item)),
                 Err(e) => {
-                    self.rest = None;
+                    self.rest = self.rest.take().filter(|_| self.past_damage);
                     return Some(Err(e));
                 }
             }
         }
-        let item = self.rest.as_mut()?.step().transpose();
-        if !matches!(item, Some(Ok(_))) {
-            self.rest = None;
+        let cursor = self.rest.as_mut()?;
+        let item = cursor.step().transpose();
+        match item {
+            Some(Ok(_)) => {}
+            // Every error leaves the cursor behind one more node, so this comes to an end.
+            Some(Err(_)) if self.past_damage => cursor.leaf = None,
+            _ => self.rest = None,
         }
         item
     }

@@ -123,6 +123,7 @@ impl<'r> Batch<'r> {
         for job in std::mem::take(&mut self.held) {
             self.run.release(&job);
         }
+        self.unfinished(carried.as_ref(), failed.first());
         self.verify();
         self.run.check()?;
         links.learn(&self.jobs);
@@ -182,6 +183,21 @@ impl<'r> Batch<'r> {
             let _ = slot.set((self.run.from.chunk_id)(bytes));
         }
         self.run.write_piece(job, want.pos, bytes);
+    }
+
+    /// No file is forgotten, whatever the source of chunks did or did not deliver. `carried` may wait for the planner
+    /// only.
+    fn unfinished(&self, carried: Option<&Arc<Job>>, failed: Option<&(Id, Error)>) {
+        for job in self.jobs.iter().filter(|job| job.is_open()) {
+            let waits = carried.is_some_and(|c| Arc::ptr_eq(c, job)) && job.is_written_so_far();
+            if !waits {
+                let reason = match failed {
+                    Some((_, error)) => explain(error),
+                    None => Error::failed("some of its content did not arrive"),
+                };
+                self.run.fail(job, reason);
+            }
+        }
     }
 
     /// No location of a chunk gives it: the files that want it fail, and no other.

@@ -95,6 +95,11 @@ impl Job {
         self.is_done() && !self.stayed.load(SeqCst)
     }
 
+    /// Every piece that was added is written; only the planner may add more.
+    pub fn is_written_so_far(&self) -> bool {
+        self.pending.load(SeqCst) == 1
+    }
+
     /// One more piece to come.
     pub fn expect_piece(&self) {
         self.pending.fetch_add(1, SeqCst);
@@ -227,7 +232,10 @@ impl Run<'_> {
     /// All content is written: length, metadata, final name.
     fn finish(&self, job: &Job) -> Result<()> {
         let file = self.temp_file(job)?;
-        file.set_len(job.size).context(|| "setting the length")?;
+        if job.bytes != job.size {
+            // Holes; without them, the last piece has given the file its length.
+            file.set_len(job.size).context(|| "setting the length")?;
+        }
         let dir = self.target.dir(&job.parent, false)?;
         self.apply(job, &dir, &file, self.inherits_acl.load(SeqCst))?;
         drop(file);

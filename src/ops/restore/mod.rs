@@ -17,6 +17,7 @@ mod plan;
 mod reuse;
 mod run;
 mod select;
+mod source;
 #[cfg(test)]
 mod tests;
 mod verify;
@@ -29,6 +30,7 @@ use crate::id::Id;
 use crate::repo::chunks::Chunks;
 use crate::report::{Event, Observer, Stop};
 use run::Run;
+pub use source::SnapshotTree;
 use std::path::PathBuf;
 
 /// Entries in tree order.
@@ -130,7 +132,7 @@ pub struct RestoreReport {
     pub specials: u64,
     /// Content bytes of these files, holes not counted.
     pub bytes: u64,
-    /// Of these, bytes that were found in the target instead of being fetched.
+    /// Of these, bytes that the target held already. Most of them were not fetched.
     pub bytes_reused: u64,
     /// Entries left out on purpose: a collision, a device node without the right to make one.
     pub skipped: u64,

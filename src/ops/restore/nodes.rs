@@ -6,7 +6,8 @@ use super::place::Put;
 use super::run::{Run, add};
 use crate::error::{Context, Result};
 use crate::format::{Entry, FileKind};
-use crate::fs::restore::Dir;
+use crate::fs::restore::{Dir, Found, Meta};
+use std::fs::File;
 use std::io::ErrorKind;
 
 impl Run<'_> {
@@ -104,9 +105,14 @@ impl Run<'_> {
             return Ok(());
         }
         let temp = self.temp_name();
-        dir.make_link(&from, &place.1, &temp)
-            .context(|| "linking it to its other name")?;
-        match self.put_in_place(&dir, &temp, &link.name) {
+        let made = match (dir.make_link(&from, &place.1, &temp), first) {
+            (Err(e), Some(first)) if no_more_links(&e) && first.kind == Some(FileKind::File) => {
+                self.note_once("copies", path, NO_LINKS);
+                self.copy_file(&from, &place.1, &first, &dir, &temp)
+            }
+            (made, _) => made.context(|| "linking it to its other name"),
+        };
+        match made.and_then(|()| self.put_in_place(&dir, &temp, &link.name)) {
             Ok(Put::As(_)) => add(&self.counts.hardlinks, 1),
             Ok(Put::Skipped) => self.skip(path, "skipped: it exists already"),
             Err(e) => {
@@ -116,6 +122,45 @@ impl Run<'_> {
         }
         Ok(())
     }
+
+    /// Copies a restored file where it cannot have a further name.
+    pub fn copy_file(
+        &self,
+        from: &Dir,
+        name: &[u8],
+        first: &Found,
+        dir: &Dir,
+        temp: &[u8],
+    ) -> Result<()> {
+        let copy = || -> std::io::Result<File> {
+            let mut source = from.open_read(name)?;
+            let mut file = dir.create_file(temp)?;
+            std::io::copy(&mut source, &mut file)?;
+            Ok(file)
+        };
+        let file = copy().context(|| "copying its other name")?;
+        let meta = Meta {
+            mode: first.mode,
+            uid: first.uid,
+            gid: first.gid,
+            mtime: first.mtime,
+            xattrs: Vec::new(),
+        };
+        dir.apply_file(&file, &meta, self.policy, false)?;
+        Ok(())
+    }
+}
+
+/// Said when the first copy is made.
+const NO_LINKS: &str = "hard links cannot be made here: such files become copies, without extended attributes (said once)";
+
+/// Does the target not allow a further name: no links at all (FAT), too many (EMLINK), another device?
+fn no_more_links(error: &std::io::Error) -> bool {
+    use ErrorKind::*;
+    matches!(
+        error.kind(),
+        TooManyLinks | Unsupported | PermissionDenied | CrossesDevices
+    )
 }
 
 fn is_device(kind: FileKind) -> bool {

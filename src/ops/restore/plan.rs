@@ -18,7 +18,7 @@ use std::sync::atomic::Ordering::SeqCst;
 /// Files with more content are looked through before they are planned, and may go through several batches.
 const LARGE: u64 = 256 << 20;
 /// Damaged parts of a tree that are passed over.
-const MAX_TREE_ERRORS: u32 = 100;
+const MAX_TREE_ERRORS: u32 = 1000;
 
 /// Restores all selected entries.
 pub fn entries(run: &Run<'_>) -> Result<()> {
@@ -32,12 +32,11 @@ pub fn entries(run: &Run<'_>) -> Result<()> {
                 let selected = selection.look(&path);
                 planner.entry(&path, &entry, selected)?;
             }
-            Err(e) if e.kind() == Kind::Damaged && tree_errors < MAX_TREE_ERRORS => {
+            Err(e) if is_local(&e) && tree_errors < MAX_TREE_ERRORS => {
                 tree_errors += 1;
-                run.error(
-                    b"/",
-                    e.context("a part of the backup's tree cannot be read"),
-                );
+                let lost =
+                    "a part of the backup's tree cannot be read, and what it describes is lost";
+                run.error(b"/", e.context(lost));
             }
             Err(e) => return Err(e.context("reading the backup's tree")),
         }
@@ -52,6 +51,11 @@ pub fn entries(run: &Run<'_>) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Does this concern one part of a tree, and not everything that is read?
+fn is_local(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
 }
 
 /// Where the planner is.

@@ -159,7 +159,9 @@ impl<'a> Run<'a> {
     /// Passes on what could not be applied to a file.
     pub fn remark(&self, path: &[u8], applied: Applied) {
         if let Some(e) = &applied.owner {
-            self.note(path, &format!("its owner could not be set: {e}"));
+            let about = format!("owner {:?}", e.kind());
+            let note = format!("its owner could not be set: {e} (said once)");
+            self.note_once(&about, path, &note);
         }
         if applied.set_id_dropped {
             self.note(path, "its set-user-id and set-group-id bits were left out");

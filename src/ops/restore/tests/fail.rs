@@ -143,3 +143,112 @@ fn verification_notices_a_changed_file() {
     assert_eq!((report.errors, report.verified), (1, 1));
     assert!(spoil.1.error("/f").contains("read back"));
 }
+
+/// Delivers every other chunk and forgets the rest.
+struct Forgetful<'a>(&'a MemoryChunks);
+
+impl Chunks for Forgetful<'_> {
+    fn get(&self, id: &Id) -> Result<Vec<u8>> {
+        self.0.get(id)
+    }
+
+    fn get_many(
+        &self,
+        ids: &[Id],
+        each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
+    ) -> Vec<(Id, Error)> {
+        let some: Vec<Id> = ids.iter().copied().step_by(2).collect();
+        self.0.get_many(&some, each)
+    }
+}
+
+#[test]
+fn a_file_whose_content_never_came_is_reported() {
+    let mut snapshot = Snapshot::default();
+    for n in 0..10 {
+        snapshot.file(format!("/f{n}"), &noise(n, 1000));
+    }
+    let place = Place::new();
+    let chunks = Forgetful(&snapshot.chunks);
+    let source = Source {
+        chunks: &chunks,
+        ..snapshot.source()
+    };
+    let log = Log::default();
+    let report = restore(&source, &place.options(), &log, &Stop::default()).unwrap();
+    assert_eq!((report.files, report.errors), (5, 5));
+    place.assert_clean();
+}
+
+#[test]
+fn a_damaged_part_of_the_tree_costs_only_itself() {
+    /// One error among the entries.
+    struct Holed(Snapshot);
+    impl TreeSource for Holed {
+        fn entries(&self, paths: &[TreePath]) -> Result<EntryIter<'_>> {
+            let lost = std::iter::once(Err(Error::damaged("a node is not there")));
+            Ok(Box::new(lost.chain(self.0.entries(paths)?)))
+        }
+    }
+    let mut snapshot = Snapshot::default();
+    snapshot.file("/d/f", b"kept");
+    let holed = Holed(snapshot);
+    let place = Place::new();
+    let source = Source {
+        tree: &holed,
+        ..holed.0.source()
+    };
+    let log = Log::default();
+    let report = restore(&source, &place.options(), &log, &Stop::default()).unwrap();
+    assert_eq!((report.files, report.errors), (1, 1));
+    assert!(log.error("/").contains("tree cannot be read"), "{log:?}");
+}
+
+/// Two hundred thousand files in one directory, in bundles; the peak of memory is for a person to look at.
+#[test]
+#[ignore = "takes half a minute"]
+fn a_directory_of_200_000_files() {
+    const FILES: u64 = 200_000;
+    /// Entries made as they are asked for, so that they do not count.
+    struct Wide(Vec<Id>);
+    impl TreeSource for Wide {
+        fn entries(&self, _: &[TreePath]) -> Result<EntryIter<'_>> {
+            let dir = std::iter::once((path("/d"), Entry::new(FileKind::Dir)));
+            let files = (0..FILES).map(|n| {
+                let mut entry = Entry::new(FileKind::File);
+                (entry.mode, entry.size) = (0o600, 100);
+                entry.content.pieces = vec![Piece {
+                    chunk: self.0[(n / 1000) as usize],
+                    offset: n % 1000 * 100,
+                    len: 100,
+                }];
+                (path(format!("/d/{n:08}")), entry)
+            });
+            Ok(Box::new(dir.chain(files).map(Ok)))
+        }
+    }
+    let chunks = MemoryChunks::default();
+    let tree = Wide(
+        (0..FILES / 1000)
+            .map(|n| chunks.put(&noise(n, 100_000)))
+            .collect(),
+    );
+    let place = Place::new();
+    for round in 0..2 {
+        let source = Source {
+            tree: &tree,
+            chunks: &chunks,
+            chunk_id: &MemoryChunks::id_of,
+        };
+        let start = std::time::Instant::now();
+        let report = restore(&source, &place.options(), &Log::default(), &Stop::default()).unwrap();
+        assert_eq!((report.files, report.unchanged), (FILES, round * FILES));
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let peak = status.lines().find(|l| l.starts_with("VmHWM")).unwrap();
+        println!("round {round}: {:?}, {peak}", start.elapsed());
+    }
+    assert_eq!(
+        place.read("d/00123456"),
+        noise(123, 100_000)[45_600..45_700]
+    );
+}

@@ -82,10 +82,11 @@ fn other_users_and_no_special_drop_what_is_dangerous() {
     let mut snapshot = Snapshot::default();
     snapshot.file("/tool", b"#!/bin/sh").mode = 0o4755;
     snapshot.add("/null", Entry::new(FileKind::CharDevice)).rdev = (1, 3);
-    for root in [true, false] {
+    for no_special in [true, false] {
+        let root = no_special && crate::fs::is_root();
         let place = Place::new();
         let options = RestoreOptions {
-            no_special: root,
+            no_special,
             ..place.options()
         };
         let (report, log) = snapshot.restore_as(&options, root, &Stop::default());
@@ -134,6 +135,26 @@ fn hard_links_of_files_and_others() {
     assert_eq!((report.files, report.hardlinks, report.dirs), (1, 0, 1));
     assert_eq!(other.read("b/two"), b"shared");
     assert!(!other.at("a").exists());
+}
+
+#[test]
+fn a_copy_stands_in_for_a_link() {
+    let snapshot = Snapshot::default();
+    let place = Place::new();
+    place.write("first", b"content");
+    let source = snapshot.source();
+    let (options, stop) = (place.options(), Stop::default());
+    let target = Target::create(place.dir.path(), options.platform).unwrap();
+    let log = Log::default();
+    let run = Run::new(&source, target, &options, &log, &stop, false).unwrap();
+    let dir = run.target.dir(&TreePath::default(), false).unwrap();
+    let first = dir.look(b"first").unwrap().unwrap();
+    run.copy_file(&dir, b"first", &first, &dir, b"second")
+        .unwrap();
+    let second = dir.look(b"second").unwrap().unwrap();
+    assert_eq!(place.read("second"), b"content");
+    assert_eq!((second.mode, second.mtime), (first.mode, first.mtime));
+    assert_ne!(second.identity, first.identity);
 }
 
 #[test]

@@ -121,8 +121,16 @@ impl Snapshot {
         self.entries.get_mut(&path(at)).unwrap()
     }
 
+    pub fn source(&self) -> Source<'_> {
+        Source {
+            tree: self,
+            chunks: &self.chunks,
+            chunk_id: &MemoryChunks::id_of,
+        }
+    }
+
     pub fn restore(&self, options: &RestoreOptions) -> (Result<RestoreReport>, Log) {
-        self.restore_as(options, true, &Stop::default())
+        self.restore_as(options, crate::fs::is_root(), &Stop::default())
     }
 
     pub fn restore_as(
@@ -132,11 +140,7 @@ impl Snapshot {
         stop: &Stop,
     ) -> (Result<RestoreReport>, Log) {
         let log = Log::default();
-        let source = Source {
-            tree: self,
-            chunks: &self.chunks,
-            chunk_id: &MemoryChunks::id_of,
-        };
+        let source = self.source();
         let report = super::restore_as(&source, options, &log, stop, root);
         (report, log)
     }
