@@ -2,7 +2,7 @@
 
 use super::restore::{self, EntryIter, RestoreOptions, RestoreReport, TreeSource};
 use crate::error::Result;
-use crate::format::entry::{Entry, TreePath};
+use crate::format::entry::TreePath;
 use crate::format::tree::TreeReader;
 use crate::fs::path::Platform;
 use crate::repo::Repository;
@@ -10,7 +10,6 @@ use crate::repo::nodes::NodeStore;
 use crate::repo::reader::Reader;
 use crate::repo::snapshots::Snapshot;
 use crate::report::{Observer, Stop};
-use std::iter::Peekable;
 use std::sync::Arc;
 
 /// A snapshot, with what it takes to read its files.
@@ -87,59 +86,6 @@ impl OpenSnapshot {
 
 impl TreeSource for OpenSnapshot {
     fn entries(&self, paths: &[TreePath]) -> Result<EntryIter<'_>> {
-        let tree = self.tree()?;
-        if paths.is_empty() || paths.iter().any(|p| p.0.is_empty()) {
-            return Ok(Box::new(tree.entries()));
-        }
-        let mut tops: Vec<&TreePath> = Vec::new();
-        for path in paths {
-            if !paths
-                .iter()
-                .any(|other| other != path && path.starts_with(other))
-                && !tops.contains(&path)
-            {
-                tops.push(path);
-            }
-        }
-        let mut above: Vec<TreePath> = Vec::new();
-        for top in &tops {
-            above.extend((1..top.0.len()).map(|n| TreePath(top.0[..n].to_vec())));
-        }
-        above.sort();
-        above.dedup();
-        let mut found = Vec::new();
-        for path in above {
-            if let Some(entry) = tree.find(&path)? {
-                found.push(Ok((path, entry)));
-            }
-        }
-        let mut parts: Vec<Peekable<EntryIter<'_>>> =
-            vec![(Box::new(found.into_iter()) as EntryIter<'_>).peekable()];
-        for top in tops {
-            parts.push((Box::new(tree.subtree(top)) as EntryIter<'_>).peekable());
-        }
-        Ok(Box::new(Merged { parts }))
-    }
-}
-
-/// Several ordered streams as one; an error comes first.
-struct Merged<'a> {
-    parts: Vec<Peekable<EntryIter<'a>>>,
-}
-
-impl Iterator for Merged<'_> {
-    type Item = Result<(TreePath, Entry)>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let mut best: Option<(usize, TreePath)> = None;
-        for (n, part) in self.parts.iter_mut().enumerate() {
-            match (part.peek(), &best) {
-                (None, _) => {}
-                (Some(Err(_)), _) => return part.next(),
-                (Some(Ok((path, _))), Some((_, least))) if path >= least => {}
-                (Some(Ok((path, _))), _) => best = Some((n, path.clone())),
-            }
-        }
-        self.parts.get_mut(best?.0)?.next()
+        restore::selected_entries(self.tree()?, paths)
     }
 }

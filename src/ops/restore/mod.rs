@@ -30,7 +30,7 @@ use crate::id::Id;
 use crate::repo::chunks::Chunks;
 use crate::report::{Event, Observer, Stop};
 use run::Run;
-pub use source::SnapshotTree;
+pub use source::selected_entries;
 use std::path::PathBuf;
 
 /// Entries in tree order.

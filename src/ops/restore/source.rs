@@ -1,57 +1,54 @@
 //! A snapshot's tree as the source of a restore: only the parts of it that the selection needs are read.
 
-use super::{EntryIter, TreeSource};
+use super::EntryIter;
 use crate::error::Result;
 use crate::format::tree::{NodeSource, TreeReader};
 use crate::format::{Entry, TreePath};
 use std::collections::{BTreeMap, btree_map};
 use std::iter::Peekable;
 
-/// Entries from the nodes of a tree. A node that cannot be read gives one error and costs the entries in it, no more.
-pub struct SnapshotTree<'a, S: NodeSource + Sync + ?Sized> {
+/// The entries at and below each of `paths` (all, if there are none), and the directories above them: in tree order,
+/// each once. A node that cannot be read gives one error and costs the entries in it, no more.
+///
+/// # Errors
+/// What reading the nodes on the way to `paths` fails with.
+pub fn selected_entries<'a, S: NodeSource + ?Sized>(
     reader: TreeReader<'a, S>,
+    paths: &[TreePath],
+) -> Result<EntryIter<'a>> {
+    let roots = outermost(paths);
+    if roots.is_empty() || roots.iter().any(|root| root.0.is_empty()) {
+        return Ok(Box::new(reader.entries().past_damage()));
+    }
+    let tops = tops(&reader, &roots)?.into_iter();
+    let roots: Vec<TreePath> = roots.into_iter().cloned().collect();
+    let below = roots.into_iter().flat_map(move |root| {
+        let subtree = reader.subtree(&root).past_damage();
+        subtree.filter(move |item| item.as_ref().map_or(true, |(path, _)| *path != root))
+    });
+    Ok(Box::new(Merged {
+        tops: tops.peekable(),
+        below: below.peekable(),
+    }))
 }
 
-impl<'a, S: NodeSource + Sync + ?Sized> SnapshotTree<'a, S> {
-    /// The tree that `reader` reads.
-    pub fn new(reader: TreeReader<'a, S>) -> Self {
-        SnapshotTree { reader }
-    }
-
-    /// The entries of `paths` and of the directories above them.
-    fn tops(&self, paths: &[&TreePath]) -> Result<BTreeMap<TreePath, Entry>> {
-        let mut tops = BTreeMap::new();
-        for path in paths {
-            for depth in 1..=path.0.len() {
-                let above = TreePath(path.0[..depth].to_vec());
-                if let btree_map::Entry::Vacant(slot) = tops.entry(above)
-                    && let Some(entry) = self.reader.find(slot.key())?
-                {
-                    slot.insert(entry);
-                }
+/// The entries of `paths` and of the directories above them.
+fn tops<S: NodeSource + ?Sized>(
+    reader: &TreeReader<'_, S>,
+    paths: &[&TreePath],
+) -> Result<BTreeMap<TreePath, Entry>> {
+    let mut tops = BTreeMap::new();
+    for path in paths {
+        for depth in 1..=path.0.len() {
+            let above = TreePath(path.0[..depth].to_vec());
+            if let btree_map::Entry::Vacant(slot) = tops.entry(above)
+                && let Some(entry) = reader.find(slot.key())?
+            {
+                slot.insert(entry);
             }
         }
-        Ok(tops)
     }
-}
-
-impl<S: NodeSource + Sync + ?Sized> TreeSource for SnapshotTree<'_, S> {
-    fn entries(&self, paths: &[TreePath]) -> Result<EntryIter<'_>> {
-        let roots = outermost(paths);
-        if roots.is_empty() || roots.iter().any(|root| root.0.is_empty()) {
-            return Ok(Box::new(self.reader.entries().past_damage()));
-        }
-        let tops = self.tops(&roots)?.into_iter();
-        let roots: Vec<TreePath> = roots.into_iter().cloned().collect();
-        let below = roots.into_iter().flat_map(|root| {
-            let subtree = self.reader.subtree(&root).past_damage();
-            subtree.filter(move |item| item.as_ref().map_or(true, |(path, _)| *path != root))
-        });
-        Ok(Box::new(Merged {
-            tops: tops.peekable(),
-            below: below.peekable(),
-        }))
-    }
+    Ok(tops)
 }
 
 /// `paths` without those below others, in the order of what lies below them.
@@ -132,9 +129,9 @@ mod tests {
         let chunks = MemoryChunks::default();
         let (root, levels, _) = tree(&chunks);
         let source: &dyn Chunks = &chunks;
-        let tree = SnapshotTree::new(TreeReader::new(source, root, levels).unwrap());
         let names = |paths: &[TreePath]| -> Vec<TreePath> {
-            tree.entries(paths)
+            let tree = TreeReader::new(source, root, levels).unwrap();
+            selected_entries(tree, paths)
                 .unwrap()
                 .map(|item| item.unwrap().0)
                 .collect()
@@ -162,9 +159,10 @@ mod tests {
         assert!(levels > 1 && nodes.len() > 4);
         chunks.lose(&nodes[1]);
         let source: &dyn Chunks = &chunks;
-        let tree = SnapshotTree::new(TreeReader::new(source, root, levels).unwrap());
-        let (good, bad): (Vec<_>, Vec<_>) =
-            tree.entries(&[]).unwrap().partition(|item| item.is_ok());
+        let tree = TreeReader::new(source, root, levels).unwrap();
+        let (good, bad): (Vec<_>, Vec<_>) = selected_entries(tree, &[])
+            .unwrap()
+            .partition(|item| item.is_ok());
         assert_eq!(bad.len(), 1);
         assert!(good.len() > 8 * 802 / 2 && good.len() < 8 * 802);
     }
