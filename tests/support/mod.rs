@@ -13,7 +13,7 @@ mod s3s_server;
 mod tree;
 
 pub use moto::Moto;
-pub use program::{Corso, Finished};
+pub use program::{Corso, Finished, PROGRAM};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};
 pub use tree::{assert_same_tree, make_tree, random_bytes, read_tree};

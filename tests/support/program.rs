@@ -7,6 +7,9 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+/// The program under test.
+pub const PROGRAM: &str = env!("CARGO_BIN_EXE_corso");
+
 /// A run that takes longer hangs.
 const LIMIT: Duration = Duration::from_secs(600);
 
@@ -59,7 +62,16 @@ impl Corso {
 
     /// The program with the environment set and standard input empty; for tests that need more than [`Corso::run`].
     pub fn command<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_corso"));
+        self.command_of(PROGRAM, arguments)
+    }
+
+    /// As [`Corso::command`] for another program, such as a shell.
+    pub fn command_of<A: AsRef<OsStr>>(
+        &self,
+        program: impl AsRef<OsStr>,
+        arguments: &[A],
+    ) -> Command {
+        let mut command = Command::new(program);
         command
             .env_clear()
             .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -73,6 +85,11 @@ impl Corso {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         command
+    }
+
+    /// Runs a command of [`Corso::command`] or [`Corso::command_of`] to the end.
+    pub fn finish(mut command: Command) -> Finished {
+        finish(command.spawn().unwrap(), &[])
     }
 
     /// Runs to the end.

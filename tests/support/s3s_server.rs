@@ -55,6 +55,8 @@ pub struct Logged {
     /// As sent, still encoded.
     pub path: String,
     pub query: String,
+    /// The region that the request was signed for.
+    pub region: String,
     pub status: u16,
 }
 
@@ -267,6 +269,7 @@ impl Shared {
             host: host.to_owned(),
             path: request.uri().path().to_owned(),
             query: request.uri().query().unwrap_or_default().to_owned(),
+            region: signed_region(request.headers()).unwrap_or_default(),
             status: 0,
         };
         let interceptor = self.interceptor.lock().unwrap().clone();
@@ -290,4 +293,14 @@ impl Shared {
         self.log.lock().unwrap().push(logged);
         result
     }
+}
+
+/// The region in `Credential=KEY/DATE/REGION/s3/aws4_request`.
+fn signed_region(headers: &hyper::HeaderMap) -> Option<String> {
+    let (_, scope) = headers
+        .get("authorization")?
+        .to_str()
+        .ok()?
+        .split_once("Credential=")?;
+    scope.split('/').nth(2).map(str::to_owned)
 }
