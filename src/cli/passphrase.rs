@@ -110,7 +110,7 @@ impl<'a> Sources<'a> {
         let variables = self.variables.map(|v| (v.to_owned(), self.env.os(v)));
         for rank in [flags, variables] {
             if let Some((at, source, value)) = only_one(&rank)? {
-                return self.from_source(at, source, value);
+                return self.take_from(at, source, value);
             }
         }
         if let Some((secret, file)) = &self.config {
@@ -122,7 +122,7 @@ impl<'a> Sources<'a> {
         self.prompt()
     }
 
-    fn from_source(&self, at: usize, source: &str, value: &OsStr) -> Result<Secret> {
+    fn take_from(&self, at: usize, source: &str, value: &OsStr) -> Result<Secret> {
         let secret = match at {
             0 => from_file(Path::new(value)).map_err(|e| {
                 let shown = printable(value.as_encoded_bytes());

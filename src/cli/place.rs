@@ -47,6 +47,7 @@ pub struct KeyPair {
 }
 
 /// Where a repository is.
+#[expect(clippy::large_enum_variant, reason = "one of them exists at a time")]
 pub enum StorageChoice {
     /// In a bucket.
     S3(S3Place),

@@ -112,7 +112,7 @@ impl Repository {
                 Err(e) => return Err(e),
             }
         }
-        found.sort_by(|a, b| (a.manifest.time, a.id).cmp(&(b.manifest.time, b.id)));
+        found.sort_by_key(|s| (s.manifest.time, s.id));
         Ok((found, unreadable))
     }
 

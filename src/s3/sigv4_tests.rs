@@ -118,7 +118,7 @@ fn signing_key_of_the_examples() {
     let signer = Signer::s3(&credentials, "us-east-1", time());
     let key = signer.signing_key(&timestamp(time()));
     assert_eq!(
-        hex::encode(&*key),
+        hex::encode(*key),
         "dbb893acc010964918f1fd433add87c70e8b0db6be30c1fbeafefa5ec6ba8378"
     );
 }

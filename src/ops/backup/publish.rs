@@ -113,8 +113,7 @@ impl History {
                 let names = sorted(&options.source_names);
                 found
                     .into_iter()
-                    .filter(|s| own(s) && sorted(&s.manifest.sources) == names)
-                    .next_back()
+                    .rfind(|s| own(s) && sorted(&s.manifest.sources) == names)
             }
             Parent::Given(id) => {
                 let given = repo.snapshot(&id)?;

@@ -25,7 +25,7 @@ impl Run<'_> {
         match made {
             Err(e) if is_device(entry.kind) && e.kind() == ErrorKind::PermissionDenied => {
                 self.skip(path, "skipped: device nodes cannot be made here");
-                return None;
+                None
             }
             other => match other.context(|| "creating it") {
                 Ok(()) => self.finish_node(path, entry, dir, &temp, name),

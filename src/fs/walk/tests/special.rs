@@ -215,7 +215,7 @@ fn an_unreadable_directory_is_kept_and_reported() {
     let base = base();
     base.file("closed/1", b"");
     base.file("open/2", b"");
-    std::fs::set_permissions(base.path.join("closed"), PermissionsExt::from_mode(0)).unwrap();
+    std::fs::set_permissions(base.path.join("closed"), PermissionsExt::from_mode(0o000)).unwrap();
     let found = base.walk(&["."], Options::default());
     assert_eq!(found.names(), ["closed", "open", "open/2"]);
     assert_eq!(found.errors.len(), 1);
