@@ -318,7 +318,8 @@ mod tests {
             let _ = Config::decode(&[&good[..10], &bytes].concat());
             let at = at % good.len();
             good[at] = to;
-            if let Ok(read) = Config::decode(&good) {
+            // Rules of a later version are passed over, so they are not written again.
+            if let Ok(read) = Config::decode(&good) && !read.retention.unknown {
                 prop_assert_eq!(read.encode().unwrap(), good);
             }
         }

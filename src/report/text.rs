@@ -133,7 +133,7 @@ mod tests {
         );
         assert_eq!(
             text,
-            "ID          Size  Tag\na\\u{1b}[31m     5  x\nb           1234\n"
+            "ID           Size  Tag\na\\u{1b}[31m     5  x\nb            1234\n"
         );
         assert_eq!(table(&[("ID", Align::Left)], &[]), "");
     }
