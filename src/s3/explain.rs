@@ -190,6 +190,8 @@ fn network(client: &Client, broken: &Broken) -> Error {
         BrokenKind::Tls => Error::new(Kind::Tls, format!("no secure connection to {place}: {because}")).hint(
             "a private authority's certificate is given with --root-ca-pem; a server without TLS needs --disable-tls",
         ),
+        BrokenKind::NotHttp => Error::new(Kind::Network, format!("what listens at {place} does not speak HTTP: {because}"))
+            .hint(if client.endpoint().tls() { "check the endpoint's host and port" } else { "is it a TLS port? Then leave out --disable-tls" }),
         BrokenKind::Timeout | BrokenKind::Other => {
             Error::new(Kind::Network, format!("the connection to {place} failed: {because}"))
         }

@@ -94,12 +94,14 @@ pub fn judge_error(error: &S3Error) -> Verdict {
     }
 }
 
-/// Judges a broken exchange. Names that do not exist and ports where nothing listens are passing trouble only of a server
+/// Judges a broken exchange. Names that do not exist, ports where nothing listens and answers that are not HTTP are passing trouble only of a server
 /// that has answered before; bad certificates never are.
 pub fn judge_broken(broken: &Broken, answered_before: bool) -> Verdict {
     match broken.kind {
         BrokenKind::Tls => Verdict::Final,
-        BrokenKind::NameLookup | BrokenKind::Refused if !answered_before => Verdict::Final,
+        BrokenKind::NameLookup | BrokenKind::Refused | BrokenKind::NotHttp if !answered_before => {
+            Verdict::Final
+        }
         _ => Verdict::Again,
     }
 }
@@ -237,7 +239,11 @@ mod tests {
             kind,
             message: String::new(),
         };
-        for kind in [BrokenKind::Refused, BrokenKind::NameLookup] {
+        for kind in [
+            BrokenKind::Refused,
+            BrokenKind::NameLookup,
+            BrokenKind::NotHttp,
+        ] {
             assert_eq!(judge_broken(&broken(kind), false), Verdict::Final);
             assert_eq!(judge_broken(&broken(kind), true), Verdict::Again);
         }

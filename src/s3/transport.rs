@@ -48,6 +48,8 @@ pub enum BrokenKind {
     Refused,
     /// Handshake or certificate.
     Tls,
+    /// What answers does not speak HTTP.
+    NotHttp,
     /// Nothing heard for too long.
     Timeout,
     /// Reset, ended early, unreachable, ...
@@ -171,6 +173,7 @@ fn broken(error: ureq::Error) -> Broken {
         ureq::Error::Other(inner) if inner.is::<tls::NoSuchName>() => BrokenKind::NameLookup,
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => BrokenKind::Tls,
         ureq::Error::Timeout(_) => BrokenKind::Timeout,
+        ureq::Error::Protocol(_) => BrokenKind::NotHttp,
         ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => BrokenKind::Refused,
         ureq::Error::Io(io) if io.kind() == ErrorKind::TimedOut => BrokenKind::Timeout,
         ureq::Error::Io(io) if io.get_ref().is_some_and(|e| e.is::<rustls::Error>()) => {

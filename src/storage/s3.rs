@@ -363,7 +363,11 @@ impl Storage for S3Storage {
     }
 
     fn describe(&self) -> String {
-        format!("S3 bucket {}", self.client.bucket())
+        let bucket = self.client.bucket();
+        match self.prefix.as_str() {
+            "" => format!("S3 bucket {bucket}"),
+            prefix => format!("S3 bucket {bucket}, prefix {prefix}"),
+        }
     }
 
     fn usage(&self) -> Usage {
