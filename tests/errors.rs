@@ -4,6 +4,8 @@
 
 mod support;
 
+#[path = "errors/host.rs"]
+mod host;
 #[path = "errors/rows.rs"]
 mod rows;
 #[path = "errors/world.rs"]

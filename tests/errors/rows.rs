@@ -85,7 +85,7 @@ pub const ROWS: &[Row] = &[
     row("folder missing", Folder, "repo connect filesystem --path {folder}/absent", 10, "{folder}/absent does not exist"),
     // No repository there
     row("no repository", S3s, "repo connect s3 --bucket empty --endpoint {s3s} --disable-tls", 10, "there is no repository at S3 bucket empty"),
-    row("no repository below the prefix", S3s, "repo connect s3 --bucket corso-test --prefix elsewhere --endpoint {s3s} --disable-tls", 10, "there is no repository at"),
+    row("no repository below the prefix", S3s, "repo connect s3 --bucket corso-test --prefix elsewhere --endpoint {s3s} --disable-tls", 10, "there is no repository at S3 bucket corso-test, prefix elsewhere/"),
     row("no repository, rclone", Rclone, "repo connect s3 --bucket corso-test --endpoint {rclone} --disable-tls", 10, "there is no repository at S3 bucket corso-test"),
     row("no repository, moto", Moto, "repo connect s3 --bucket corso-test --endpoint {moto} --disable-tls", 10, "there is no repository at S3 bucket corso-test"),
     row("no repository in the folder", Folder, "repo connect filesystem --path {folder}/empty", 10, "there is no repository at path {folder}/empty"),
@@ -119,6 +119,7 @@ pub const ROWS: &[Row] = &[
     // Network
     row("private authority not given", Tls, "repo init s3 --bucket corso-test --endpoint {tls}", 14, "no secure connection to {tls}"),
     row("TLS to a plain HTTP port", S3s, "repo init s3 --bucket corso-test --endpoint {s3s}", 14, "no secure connection to {s3s}"),
+    row("plain HTTP to a TLS port", Tls, "repo init s3 --bucket corso-test --endpoint {tls} --disable-tls", 14, "what listens at {tls} does not speak HTTP"),
     row("host name not found", None, "repo init s3 --bucket corso-test --endpoint no-such-host.invalid", 14, "no address is known for no-such-host.invalid"),
     row("connection refused", None, "repo init s3 --bucket corso-test --endpoint {nobody} --disable-tls", 14, "nothing listens at {nobody}"),
     // Something else is there
