@@ -162,13 +162,17 @@ impl<'a> Sources<'a> {
                 "set {variable}, or give --{name}-file FILE or --{name}-command COMMAND"
             ))
         };
+        let refused = |e: std::io::Error| match e.kind() {
+            std::io::ErrorKind::Interrupted => Error::new(Kind::Interrupted, "interrupted"),
+            _ => missing(),
+        };
         if !std::io::stderr().is_terminal() {
             return Err(missing());
         }
         let mut capital = self.what.to_owned();
         capital[..1].make_ascii_uppercase();
-        let first = ask(&format!("{capital}: ")).map_err(|_| missing())?;
-        if self.twice && ask(&format!("{capital} again: ")).map_err(|_| missing())? != first {
+        let first = ask(&format!("{capital}: ")).map_err(refused)?;
+        if self.twice && ask(&format!("{capital} again: ")).map_err(refused)? != first {
             return Err(Error::new(
                 Kind::PassphraseMissing,
                 "the two passphrases typed differ",

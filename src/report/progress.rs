@@ -85,7 +85,6 @@ impl Meter {
             state.began = Instant::now();
             if let Some(bar) = &self.bar {
                 bar.set_message(state.phase.clone());
-                bar.tick();
             }
         }
     }
@@ -104,7 +103,6 @@ impl Meter {
         match &self.bar {
             Some(bar) => {
                 bar.set_message(text);
-                bar.tick();
             }
             None => write_line(&text),
         }

@@ -8,7 +8,7 @@ use crate::fs::path::Source;
 use crate::fs::walk;
 use crate::ops::backup::{self, BackupOptions, BackupReport, Parent};
 use crate::repo::Repository;
-use crate::report::text::plural;
+use crate::report::text::{count, plural};
 use crate::units::{human_bytes, human_duration};
 use std::time::Duration;
 
@@ -107,7 +107,11 @@ fn parent(flags: &Create, repo: &Repository) -> Result<Parent> {
 fn outcome(report: &BackupReport) -> Result<Outcome> {
     let counts = &report.counts;
     let files = plural(counts.files, "file", "files");
-    let changes = format!("{} new, {} changed", counts.files_new, counts.files_changed);
+    let changes = format!(
+        "{} new, {} changed",
+        count(counts.files_new),
+        count(counts.files_changed)
+    );
     let time = human_duration(Duration::from_secs_f64(report.seconds.clamp(0.0, 1e9)));
     let size = human_bytes(counts.bytes);
     let mut lines = vec![match &report.snapshot {
