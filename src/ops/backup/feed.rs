@@ -21,6 +21,12 @@ impl Slot {
     pub fn wait(&self) -> Option<Id> {
         *self.0.wait()
     }
+
+    /// Says that the chunk will not be made, so that nobody waits for it any longer.
+    pub fn give_up(&self) {
+        // An id that is known stays.
+        let _ = self.0.set(None);
+    }
 }
 
 /// A piece of content whose chunk's id may not be known yet.
@@ -90,7 +96,7 @@ impl Feeder {
         let bytes = raw.len() as u64;
         let room = self.run.wait_for_room();
         if room.is_err() || !self.gate.enter(bytes, &|| self.run.failed()) {
-            let _ = slot.0.set(None);
+            slot.give_up();
             return room.and_then(|()| self.run.check());
         }
         let (run, gate) = (self.run.clone(), self.gate.clone());

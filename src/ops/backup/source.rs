@@ -373,6 +373,13 @@ impl<'a> Source<'a> {
     }
 }
 
+impl Drop for Source<'_> {
+    /// A stage that ends early leaves a bundle open, whose id the tree stage may be waiting for.
+    fn drop(&mut self) {
+        self.bundles.values().for_each(|slot| slot.give_up());
+    }
+}
+
 /// Keeps the first `len` bytes of what extents describe.
 fn truncate(extents: &mut Vec<Extent>, mut len: u64) {
     extents.retain_mut(|e| {

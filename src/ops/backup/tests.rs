@@ -11,7 +11,7 @@ use crate::ops::opened::OpenSnapshot;
 use crate::ops::restore::RestoreOptions;
 use crate::repo::snapshots::SnapshotFilter;
 use crate::repo::{InitOptions, Repository};
-use crate::report::{Silent, Stop};
+use crate::report::{Event, Observer, Silent, Stop};
 use crate::storage::fault::Op;
 use crate::storage::memory::{Hook, MemoryStorage, Phase, Request};
 use crate::storage::{PutOptions, Storage};
@@ -419,4 +419,34 @@ fn restore_or_fail(world: &World, key: &str, at: usize) {
 
 fn remove(path: &Path) {
     let _ = std::fs::remove_dir_all(path);
+}
+
+/// Asks for a stop when the large file and some small ones are read, in the middle of a bundle.
+struct StopsEarly(Stop);
+
+impl Observer for StopsEarly {
+    fn event(&self, event: Event<'_>) {
+        if let Event::Progress(p) = event
+            && p.files >= 10
+        {
+            self.0.request(2);
+        }
+    }
+}
+
+#[test]
+fn a_stop_within_a_bundle_ends_the_run() {
+    let world = World::new();
+    let source = Source::new(world.source().as_os_str()).unwrap();
+    let options = options_of(&source);
+    let (repo, stop) = (world.open("full"), Stop::default());
+    let observer = Arc::new(StopsEarly(stop.clone()));
+    let (sender, receiver) = crossbeam_channel::bounded(1);
+    std::thread::spawn(move || sender.send(create(repo, &options, observer, &stop).map(drop)));
+    let ended = receiver
+        .recv_timeout(Duration::from_secs(60))
+        .expect("the run hangs");
+    assert_eq!(ended.unwrap_err().kind(), Kind::Interrupted);
+    assert!(world.names("snapshots/").is_empty());
+    assert_eq!(world.backup("full").unwrap().counts.files, 21);
 }
