@@ -204,6 +204,15 @@ impl Error {
         self
     }
 
+    /// The same once more, for another place that has to report it: kind, text and hint.
+    pub fn again(&self) -> Error {
+        let again = Error::new(self.kind(), self.message());
+        match self.hint_text() {
+            Some(hint) => again.hint(hint),
+            None => again,
+        }
+    }
+
     /// The kind.
     pub fn kind(&self) -> Kind {
         self.inner.kind

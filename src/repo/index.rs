@@ -127,7 +127,7 @@ impl Repository {
                 Ok(()) => sink.done(name),
                 Err(e) if e.kind() == Kind::Damaged => {
                     let text = format!(
-                        "index/{name} is damaged and not used: {e}; run `corso repo check`"
+                        "index/{name} is damaged and not used: {e}; what it names is found through others or uploaded anew"
                     );
                     observer.event(Event::Warning(&text));
                 }

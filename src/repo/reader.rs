@@ -98,7 +98,7 @@ impl Reader {
                 "chunk {} is in no pack that the index knows",
                 id.short()
             ))
-            .hint("run `corso repo check`"));
+            .hint("other files are not affected; keep the repository as it is until it can be repaired"));
         }
         Ok(found)
     }
@@ -181,7 +181,7 @@ impl Reader {
                 Ok(raw) => return Ok(raw),
                 Err(e) if is_damage(&e) => {
                     let e = e.context(format!("chunk {} in pack {}", id.short(), location.pack));
-                    last = Some(e.with_kind(Kind::Damaged).hint("run `corso repo check`"));
+                    last = Some(e.with_kind(Kind::Damaged).hint("other files are not affected; keep the repository as it is until it can be repaired"));
                 }
                 Err(e) => return Err(e),
             }

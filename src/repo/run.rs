@@ -214,18 +214,12 @@ impl Run {
         self.failed.load(Ordering::Relaxed) || self.stop.requested()
     }
 
-    /// The failure, if any; the stop counts as one.
+    /// The failure, if any; the stop counts as one. Every caller gets it.
     pub fn check(&self) -> Result<()> {
-        if self.failed.load(Ordering::Relaxed)
-            && let Some(e) = lock(&self.failure).take()
-        {
-            return Err(e);
+        if let Some(e) = &*lock(&self.failure) {
+            return Err(e.again());
         }
-        self.stop.check()?;
-        if self.failed.load(Ordering::Relaxed) {
-            return Err(Error::failed("the run failed before"));
-        }
-        Ok(())
+        self.stop.check()
     }
 
     /// Waits until there is room for more chunks; producers call this before they make one.
@@ -329,20 +323,6 @@ impl Run {
             &sealed.bytes,
             &sealed.name,
         )?;
-        if self.breaks.load(Ordering::SeqCst) != breaks {
-            // Put on a view that was not continued: the pack counts as lost, and its chunks are free to come again.
-            sealed
-                .rows
-                .iter()
-                .for_each(|row| self.index.unclaim(&self.writer, &row.id));
-            self.lost.store(true, Ordering::SeqCst);
-            return Ok(());
-        }
-        let counter = match kind {
-            ObjectKind::Metadata => &self.counters.metadata_packs,
-            _ => &self.counters.data_packs,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
         let pack = IndexPack {
             pack: sealed.name,
             size: sealed.bytes.len() as u64,
@@ -350,12 +330,26 @@ impl Run {
             rows: sealed.rows,
         };
         drop(sealed.bytes);
-        self.index.add(&self.writer, &pack)?;
         let due = {
+            // Held throughout: a break comes before all of this, or after it.
             let mut unindexed = lock(&self.unindexed);
+            if self.breaks.load(Ordering::SeqCst) != breaks {
+                // Put on a view that was not continued: the pack counts as lost, its chunks are free to come again.
+                pack.rows
+                    .iter()
+                    .for_each(|row| self.index.unclaim(&self.writer, &row.id));
+                self.lost.store(true, Ordering::SeqCst);
+                return Ok(());
+            }
+            self.index.add(&self.writer, &pack)?;
             unindexed.packs.push(pack);
             unindexed.since.elapsed() >= CHECKPOINT
         };
+        let counter = match kind {
+            ObjectKind::Metadata => &self.counters.metadata_packs,
+            _ => &self.counters.data_packs,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
         if due { self.write_index() } else { Ok(()) }
     }
 
@@ -485,9 +479,10 @@ impl Run {
         let new = self.newer_view(viewer)?;
         let continues = self.grace.continues(&old, &new);
         if !continues {
-            self.breaks.fetch_add(1, Ordering::SeqCst);
             // A tombstone may have come and gone: packs that nothing names yet may be gone with it.
-            lock(&self.unindexed).packs.clear();
+            let mut unindexed = lock(&self.unindexed);
+            self.breaks.fetch_add(1, Ordering::SeqCst);
+            unindexed.packs.clear();
             self.index.forget_unindexed();
         }
         if !continues || new.takes_away_from(&old) {

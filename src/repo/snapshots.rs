@@ -73,7 +73,7 @@ impl Repository {
                     return Err(Error::damaged(format!(
                         "{key} is damaged: its bytes do not have the hash of its name"
                     ))
-                    .hint("run `corso repo check`; other backups are not affected"));
+                    .hint("other backups are not affected; keep the repository as it is until it can be repaired"));
                 }
                 if let Some(cache) = &self.cache {
                     cache.put_node(id, &bytes);

@@ -165,6 +165,8 @@ impl Backup<'_> {
         let mut parent = given;
         let mut published: Option<(Id, Id)> = None;
         for pass in 0..MAX_PASSES {
+            // What was lost before this pass, this pass sees.
+            self.run.take_loss();
             let tally = Tally::new(self.observer.clone());
             // From the second pass on the parent is what this run made: only what is missing is read again.
             let force = self.options.force && pass == 0;
@@ -213,7 +215,7 @@ impl Backup<'_> {
             let tree = scope.spawn(|| {
                 let root = tree::write(nodes, &self.run, tally, receiver, self.options.dry_run);
                 if let Err(e) = &root {
-                    self.run.fail(Error::new(e.kind(), e.message()));
+                    self.run.fail(e.again());
                 }
                 root
             });
