@@ -4,6 +4,14 @@
 //! producers wait in front of the [`Gate`]s, so memory is bounded whatever is backed up. Nothing here blocks a rayon
 //! worker: sealing needs them.
 
+mod counters;
+mod open_packs;
+mod renewal;
+
+use counters::Counters;
+pub use counters::Written;
+use open_packs::{Open, merge_small};
+
 use super::Repository;
 use super::gate::Gate;
 use super::protocol::{Grace, View, Viewer};
@@ -15,7 +23,7 @@ use crate::format::index::{self as index_format, IndexPack};
 use crate::format::pack::{PackBuilder, Sealed, verify_sealed};
 use crate::id::{Id, Id16};
 use crate::index::Index;
-use crate::report::{Event, Observer, Stop};
+use crate::report::{Observer, Stop};
 use crate::storage::{PutOptions, Storage, Stored};
 use crate::units::MIB;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,48 +39,6 @@ const UPLOADERS: usize = 3;
 const META_TARGET: usize = 8 * MIB as usize;
 /// An index object is written at least this often, so that an interrupted run's uploads are found again.
 const CHECKPOINT: Duration = Duration::from_secs(240);
-
-/// What a run wrote.
-#[derive(Clone, Copy, Debug, Default, serde::Serialize)]
-pub struct Written {
-    /// Data packs.
-    pub data_packs: u64,
-    /// Metadata packs.
-    pub metadata_packs: u64,
-    /// Index objects.
-    pub index_objects: u64,
-    /// Chunks that were new.
-    pub chunks: u64,
-    /// Their raw bytes.
-    pub raw_bytes: u64,
-    /// Raw bytes of new data chunks alone.
-    pub raw_data_bytes: u64,
-    /// Bytes of all objects put.
-    pub stored_bytes: u64,
-    /// Chunks that the repository held already.
-    pub reused_chunks: u64,
-}
-
-#[derive(Default)]
-struct Counters {
-    data_packs: AtomicU64,
-    metadata_packs: AtomicU64,
-    index_objects: AtomicU64,
-    chunks: AtomicU64,
-    raw_bytes: AtomicU64,
-    raw_data_bytes: AtomicU64,
-    stored_bytes: AtomicU64,
-    reused_chunks: AtomicU64,
-}
-
-/// Packs being filled. Two data packs are open at a time and chunks go to either at random.
-struct Open {
-    data: [Option<PackBuilder>; 2],
-    meta: Option<PackBuilder>,
-    /// Bits for the random choice.
-    coins: u64,
-    coins_left: u32,
-}
 
 struct Unindexed {
     packs: Vec<IndexPack>,
@@ -443,70 +409,6 @@ impl Run {
         }
     }
 
-    fn fresh_deadline(&self) -> Result<Option<crate::units::Time>> {
-        let now = self.repo.storage.now();
-        {
-            let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
-            if !self.grace.wants_renewal(&view, now) {
-                return Ok(self.grace.deadline(&view));
-            }
-        }
-        self.renew()?;
-        let view = self.view.read().unwrap_or_else(PoisonError::into_inner);
-        Ok(self.grace.deadline(&view))
-    }
-
-    /// Takes a newer view. What it takes away, or all that no index object names yet if it cannot continue the old
-    /// one, is lost for this run: [`Run::take_loss`] tells.
-    pub fn renew(&self) -> Result<()> {
-        let mut viewer = lock(&self.viewer);
-        let old = self
-            .view
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        // Another thread may have renewed while this one waited.
-        if !self.grace.wants_renewal(&old, self.repo.storage.now()) && !self.grace.0.is_zero() {
-            return Ok(());
-        }
-        self.take_newer(&mut viewer)
-    }
-
-    fn take_newer(&self, viewer: &mut Viewer) -> Result<()> {
-        let old = self.view();
-        self.observer
-            .event(Event::Debug("renewing the view of the repository"));
-        let new = self.newer_view(viewer)?;
-        let continues = self.grace.continues(&old, &new);
-        if !continues {
-            // A tombstone may have come and gone: packs that nothing names yet may be gone with it.
-            let mut unindexed = lock(&self.unindexed);
-            self.breaks.fetch_add(1, Ordering::SeqCst);
-            unindexed.packs.clear();
-            self.index.forget_unindexed();
-        }
-        if !continues || new.takes_away_from(&old) {
-            self.lost.store(true, Ordering::SeqCst);
-        }
-        *self.view.write().unwrap_or_else(PoisonError::into_inner) = new;
-        Ok(())
-    }
-
-    fn newer_view(&self, viewer: &mut Viewer) -> Result<View> {
-        for _ in 0..5 {
-            let view = viewer.take(&self.repo.keyring, &*self.observer)?;
-            match self.repo.refresh_index(&self.index, &view, &*self.observer) {
-                // Gone between list and get: look again.
-                Err(e) if e.kind() == Kind::ObjectMissing => continue,
-                other => return other.map(|()| view),
-            }
-        }
-        Err(
-            Error::new(Kind::Changed, "index objects were replaced at every look")
-                .hint("try again later"),
-        )
-    }
-
     /// Puts the snapshot, unless a renewal took something away: then `None`, and nothing was put.
     pub fn put_snapshot(&self, key: &str, bytes: &[u8], name: &Id) -> Result<Option<Stored>> {
         self.put_while(key, bytes, name, &|| !self.is_lossy())
@@ -580,55 +482,11 @@ impl Run {
 
     /// What was written so far.
     pub fn written(&self) -> Written {
-        let get = |a: &AtomicU64| a.load(Ordering::Relaxed);
-        let c = &self.counters;
-        Written {
-            data_packs: get(&c.data_packs),
-            metadata_packs: get(&c.metadata_packs),
-            index_objects: get(&c.index_objects),
-            chunks: get(&c.chunks),
-            raw_bytes: get(&c.raw_bytes),
-            raw_data_bytes: get(&c.raw_data_bytes),
-            stored_bytes: get(&c.stored_bytes),
-            reused_chunks: get(&c.reused_chunks),
-        }
+        self.counters.read()
     }
 
     /// Ends the uploaders.
     pub fn close(&self) {
         lock(&self.uploads).take();
     }
-}
-
-impl Open {
-    /// 0 or 1, from the system's random source.
-    fn toss(&mut self) -> Result<usize> {
-        if self.coins_left == 0 {
-            let bytes = Id16::random()?.0;
-            let mut word = [0; 8];
-            word.copy_from_slice(&bytes[..8]);
-            (self.coins, self.coins_left) = (u64::from_be_bytes(word), 64);
-        }
-        let coin = (self.coins & 1) as usize;
-        self.coins >>= 1;
-        self.coins_left -= 1;
-        Ok(coin)
-    }
-}
-
-/// Two half-filled data packs at the end of a run become one where they fit: small packs cost requests.
-fn merge_small(packs: Vec<PackBuilder>, target: usize) -> Result<Vec<PackBuilder>> {
-    let mut out: Vec<PackBuilder> = Vec::new();
-    for pack in packs {
-        match out.last_mut() {
-            Some(last)
-                if last.kind() == pack.kind()
-                    && last.len_estimate() + pack.len_estimate() <= target as u64 =>
-            {
-                last.absorb(pack)?;
-            }
-            _ => out.push(pack),
-        }
-    }
-    Ok(out)
 }
