@@ -1,8 +1,9 @@
 //! The rows that the repository's index objects give, and which object names which pack.
 
-use super::Pack;
 use super::manifest::Set;
-use super::segment::Segment;
+use super::segment::{Scan, Segment};
+use super::{Pack, Row};
+use crate::error::{Error, Result};
 use crate::id::Id;
 use std::sync::Arc;
 
@@ -90,6 +91,36 @@ impl Base {
     /// The index objects that the base covers, by name, each with the numbers of its packs.
     pub fn objects(&self) -> impl Iterator<Item = (&Id, &[u32])> {
         self.objects.iter().map(|(id, packs)| (id, &packs[..]))
+    }
+
+    /// Calls `each` with every row of chunk `id`, whatever its domain and whether or not it counts: its position among
+    /// all rows, and the row, whose `pack` is a number in the table of all packs.
+    pub fn find(&self, id: &Id, each: &mut dyn FnMut(u64, Row)) -> Result<()> {
+        let mut before = 0;
+        for (segment, &start) in self.segments.iter().zip(&self.starts) {
+            segment.find(id, &mut |at, row| {
+                let pack = start.saturating_add(row.pack);
+                each(before + at, Row { pack, ..row });
+            })?;
+            before += segment.rows();
+        }
+        Ok(())
+    }
+
+    /// Calls `each` with every row in the order of positions (see [`Base::find`]).
+    pub fn scan(&self, each: &mut dyn FnMut(u64, Row) -> Result<()>) -> Result<()> {
+        let mut position = 0;
+        for (number, segment) in self.segments.iter().enumerate() {
+            for row in Scan::new(segment) {
+                let row = row?;
+                let pack = self.number(number, row.pack).ok_or_else(|| {
+                    Error::damaged("the index cache has a row of an unknown pack")
+                })?;
+                each(position, Row { pack, ..row })?;
+                position += 1;
+            }
+        }
+        Ok(())
     }
 
     /// How many rows the segments hold, dead ones included.

@@ -139,6 +139,11 @@ impl Segment {
 
     /// Adds all rows of `id` to `found`.
     pub(crate) fn lookup(&self, id: &Id, found: &mut Vec<Row>) -> Result<()> {
+        self.find(id, &mut |_, row| found.push(row))
+    }
+
+    /// Calls `each` with every row of `id`, and where in the segment it is.
+    pub(crate) fn find(&self, id: &Id, each: &mut dyn FnMut(u64, Row)) -> Result<()> {
         if self.rows == 0 || !self.filter.may_contain(id) {
             return Ok(());
         }
@@ -151,7 +156,10 @@ impl Segment {
             let rows = block.rows();
             let start = rows.partition_point(|r| r[..32] < id.0[..]);
             let matches = rows[start..].iter().take_while(|r| r[..32] == id.0[..]);
-            found.extend(matches.map(decode_row));
+            let first = (number * ROWS_PER_BLOCK + start) as u64;
+            (first..)
+                .zip(matches)
+                .for_each(|(at, row)| each(at, decode_row(row)));
             if rows.last().is_some_and(|r| r[..32] > id.0[..]) {
                 break;
             }

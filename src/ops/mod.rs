@@ -2,4 +2,5 @@
 
 pub mod backup;
 pub mod opened;
+pub mod reach;
 pub mod restore;

@@ -7,9 +7,11 @@ pub mod index;
 pub mod nodes;
 pub mod open;
 pub mod protocol;
+mod put;
 pub mod reader;
 pub mod run;
 pub mod slots;
 pub mod snapshots;
 
 pub use open::{InitOptions, Repository};
+pub use put::pack_key;

@@ -9,7 +9,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::format::tombstone::{self, Tombstone};
 use crate::id::Id;
 use crate::report::{Event, Observer};
-use crate::storage::Storage;
+use crate::storage::{ObjectInfo, Storage};
 use crate::units::Time;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
@@ -31,6 +31,23 @@ pub struct View {
     pub dead_index: HashSet<Id>,
     /// Index objects that exist and that no tombstone names.
     pub index: BTreeSet<Id>,
+    /// Index objects that exist, and that a tombstone names.
+    pub leaving: BTreeSet<Id>,
+    /// The tombstones themselves.
+    pub tombstones: Vec<Buried>,
+}
+
+/// A tombstone as a look found it.
+#[derive(Clone, Debug)]
+pub struct Buried {
+    /// Its name.
+    pub name: Id,
+    /// When it was put, by the storage's clock.
+    pub modified: Time,
+    /// What it names; `None` if it is damaged.
+    pub stone: Option<Arc<Tombstone>>,
+    /// A full key of this repository made it. A writer key cannot tell, and has `false`.
+    pub authentic: bool,
 }
 
 impl View {
@@ -43,8 +60,11 @@ impl View {
 /// Takes views. Remembers tombstones already read: they are immutable.
 pub struct Viewer {
     storage: Arc<dyn Storage>,
-    known: HashMap<Id, Option<Arc<Tombstone>>>,
+    known: HashMap<Id, Known>,
 }
+
+/// A tombstone that was read: what it names, unless it is damaged, and whether its seal is right.
+type Known = (Option<Arc<Tombstone>>, bool);
 
 impl Viewer {
     /// A viewer of the repository on `storage`.
@@ -61,30 +81,54 @@ impl Viewer {
     /// most uploads) and reported. A tombstone that is damaged at rest is reported and names nothing: no sweep
     /// can act on it either.
     pub fn take(&mut self, keyring: &Keyring, observer: &dyn Observer) -> Result<View> {
+        self.look(keyring, observer, &mut || Ok(()))
+    }
+
+    /// The same, with `between` called after the tombstones were listed and read, and before index objects are listed.
+    pub fn look(
+        &mut self,
+        keyring: &Keyring,
+        observer: &dyn Observer,
+        between: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<View> {
         for _ in 0..MAX_RELISTS {
-            let mut names = Vec::new();
-            let listed = list_names(&*self.storage, "tombstones/", &mut |id| names.push(id))
-                .context(|| "listing tombstones")?;
+            let mut found = Vec::new();
+            let listed = list_objects(&*self.storage, "tombstones/", &mut |id, o| {
+                found.push((id, o.modified));
+            })
+            .context(|| "listing tombstones")?;
+            let names: Vec<Id> = found.iter().map(|(name, _)| *name).collect();
             if !self.read_tombstones(&names, keyring, observer)? {
                 continue;
             }
+            between()?;
             let mut view = View {
                 time: listed.began,
                 ..View::default()
             };
-            for stone in names.iter().filter_map(|n| self.known.get(n)?.as_deref()) {
-                view.dead_packs.extend(&stone.packs);
-                view.dead_index.extend(&stone.index);
+            for (name, modified) in found {
+                let (stone, authentic) = self.known.get(&name).cloned().unwrap_or_default();
+                if let Some(stone) = &stone {
+                    view.dead_packs.extend(&stone.packs);
+                    view.dead_index.extend(&stone.index);
+                }
+                view.tombstones.push(Buried {
+                    name,
+                    modified,
+                    stone,
+                    authentic,
+                });
             }
             let dead = &view.dead_index;
-            let mut alive = BTreeSet::new();
+            let (mut alive, mut leaving) = (BTreeSet::new(), BTreeSet::new());
             let listed = list_names(&*self.storage, "index/", &mut |id| {
-                if !dead.contains(&id) {
-                    alive.insert(id);
-                }
+                match dead.contains(&id) {
+                    false => alive.insert(id),
+                    true => leaving.insert(id),
+                };
             })
             .context(|| "listing index objects")?;
-            view.index = alive;
+            (view.index, view.leaving) = (alive, leaving);
             view.ended = listed.ended;
             return Ok(view);
         }
@@ -122,8 +166,9 @@ impl Viewer {
                 Err(e) if whole && e.kind() == Kind::NewerFormat => return Err(e.context(key)),
                 _ => None,
             };
+            let seal = tombstone::verify(&bytes, keyring);
             if stone.is_some() {
-                if matches!(tombstone::verify(&bytes, keyring), Some(false)) {
+                if seal == Some(false) {
                     observer.event(Event::Warning(&format!(
                         "{key} does not carry this repository's seal; its packs are not reused, and it deletes nothing"
                     )));
@@ -133,7 +178,8 @@ impl Viewer {
                     "{key} is damaged; nothing will be deleted because of it"
                 )));
             }
-            self.known.insert(*name, stone.map(Arc::new));
+            self.known
+                .insert(*name, (stone.map(Arc::new), seal == Some(true)));
         }
         Ok(true)
     }
@@ -145,13 +191,22 @@ pub fn list_names(
     prefix: &str,
     each: &mut dyn FnMut(Id),
 ) -> Result<crate::storage::Listed> {
+    list_objects(storage, prefix, &mut |id, _| each(id))
+}
+
+/// The same with size and time of each object.
+pub fn list_objects(
+    storage: &dyn Storage,
+    prefix: &str,
+    each: &mut dyn FnMut(Id, &ObjectInfo),
+) -> Result<crate::storage::Listed> {
     storage.list(prefix, &mut |object| {
         if let Some(id) = object
             .key
             .strip_prefix(prefix)
             .and_then(|rest| rest.parse().ok())
         {
-            each(id);
+            each(id, &object);
         }
         Ok(())
     })

@@ -112,10 +112,11 @@ impl Reader {
             Some(bytes) => bytes,
             None => {
                 // Headers are all alike, so this range tells nothing.
-                fetched = self
-                    .repo
-                    .storage
-                    .get_range(&pack_path(pack), 0, HEADER_LEN as u64)?;
+                fetched = self.repo.storage.get_range(
+                    &super::put::pack_key(pack),
+                    0,
+                    HEADER_LEN as u64,
+                )?;
                 &fetched
             }
         };
@@ -132,7 +133,7 @@ impl Reader {
         let bytes = Arc::new(
             self.repo
                 .storage
-                .get(&pack_path(&location.pack), location.size)?,
+                .get(&super::put::pack_key(&location.pack), location.size)?,
         );
         if Id::sha256(&bytes) != location.pack {
             return Err(Error::damaged(format!(
@@ -160,10 +161,11 @@ impl Reader {
             row.offset as u64 + row.stored as u64,
             location.size,
         );
-        let bytes = self
-            .repo
-            .storage
-            .get_range(&pack_path(&location.pack), start, end - start)?;
+        let bytes = self.repo.storage.get_range(
+            &super::put::pack_key(&location.pack),
+            start,
+            end - start,
+        )?;
         let header = if start == 0 {
             bytes.get(..HEADER_LEN)
         } else {
@@ -198,7 +200,7 @@ impl Reader {
     ) -> Result<Vec<Id>> {
         let all = || fetch.rows.iter().map(|r| r.id).collect();
         let got = self.repo.storage.get_range(
-            &pack_path(&fetch.pack),
+            &super::put::pack_key(&fetch.pack),
             fetch.start,
             fetch.end - fetch.start,
         );
@@ -255,11 +257,6 @@ impl Reader {
         }
         (plan, missing)
     }
-}
-
-fn pack_path(pack: &Id) -> String {
-    let hex = pack.hex();
-    format!("packs/{}/{hex}", &hex[..2])
 }
 
 fn row_of(id: &Id, location: &Location) -> PackRow {

@@ -24,7 +24,7 @@ use crate::format::pack::{PackBuilder, Sealed, verify_sealed};
 use crate::id::{Id, Id16};
 use crate::index::Index;
 use crate::report::{Observer, Stop};
-use crate::storage::{PutOptions, Storage, Stored};
+use crate::storage::Stored;
 use crate::units::MIB;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -282,13 +282,8 @@ impl Run {
         let sealed = builder.finish()?;
         verify_sealed(&sealed, &self.repo.keyring)
             .context(|| "checking a pack before its upload; memory or processor may be faulty")?;
-        let hex = sealed.name.hex();
         let breaks = self.breaks.load(Ordering::SeqCst);
-        self.put(
-            &format!("packs/{}/{hex}", &hex[..2]),
-            &sealed.bytes,
-            &sealed.name,
-        )?;
+        self.put(&super::pack_key(&sealed.name), &sealed.bytes, &sealed.name)?;
         let pack = IndexPack {
             pack: sealed.name,
             size: sealed.bytes.len() as u64,
@@ -373,39 +368,17 @@ impl Run {
             if !still() {
                 return Ok(None);
             }
-            let options = PutOptions {
-                sha256: Some(*name),
-                not_after: deadline,
-                if_absent: true,
-            };
-            let stored = match self.repo.storage.put(key, bytes, &options) {
-                // Names are hashes with a fresh salt in them: what is there is what an answer that got lost was about.
-                Err(e) if e.kind() == Kind::ObjectExists => self.compare(key, bytes)?,
+            let stored = match self.repo.put_new(key, bytes, name, deadline) {
                 Err(e) if e.kind() == Kind::TooLate => {
                     self.stop.check()?;
                     continue;
                 }
-                other => other.context(|| format!("writing {key}"))?,
+                other => other?,
             };
             self.counters
                 .stored_bytes
                 .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             return Ok(Some(stored));
-        }
-    }
-
-    fn compare(&self, key: &str, bytes: &[u8]) -> Result<Stored> {
-        let there = self
-            .repo
-            .storage
-            .get(key, bytes.len() as u64)
-            .context(|| format!("reading {key} back"))?;
-        match there == bytes {
-            true => Ok(Stored {
-                date: self.repo.storage.now(),
-            }),
-            false => Err(Error::damaged(format!("something else is stored as {key}"))
-                .hint("somebody else writes to this place: check who has its keys")),
         }
     }
 

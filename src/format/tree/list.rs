@@ -164,22 +164,32 @@ impl<'a, S: NodeSource + ?Sized> Pieces<'a, S> {
     }
 
     fn load(&mut self, piece: &Piece, depth: u8) -> Result<Vec<Piece>> {
-        let raw = self.source.node(&piece.chunk)?;
+        let pieces = read_list(self.source, piece, depth)?;
         self.list_chunks.push(piece.chunk);
-        if raw.len() > NODE_LIMIT {
-            return Err(Error::damaged(format!(
-                "it has {} bytes, more than {NODE_LIMIT}",
-                raw.len()
-            )));
-        }
-        let mut r = Reader::new(&raw);
-        let pieces = decode::pieces(&mut r, depth)?;
-        r.finish()?;
-        if pieces.iter().map(|p| p.len).sum::<u64>() != piece.len {
-            return Err(Error::damaged("its length is not what the list above says"));
-        }
         Ok(pieces)
     }
+}
+
+/// The pieces in the list chunk that `piece` names, itself a list of `depth`.
+pub fn read_list<S: NodeSource + ?Sized>(
+    source: &S,
+    piece: &Piece,
+    depth: u8,
+) -> Result<Vec<Piece>> {
+    let raw = source.node(&piece.chunk)?;
+    if raw.len() > NODE_LIMIT {
+        return Err(Error::damaged(format!(
+            "it has {} bytes, more than {NODE_LIMIT}",
+            raw.len()
+        )));
+    }
+    let mut r = Reader::new(&raw);
+    let pieces = decode::pieces(&mut r, depth)?;
+    r.finish()?;
+    if pieces.iter().map(|p| p.len).sum::<u64>() != piece.len {
+        return Err(Error::damaged("its length is not what the list above says"));
+    }
+    Ok(pieces)
 }
 
 impl<S: NodeSource + ?Sized> Iterator for Pieces<'_, S> {

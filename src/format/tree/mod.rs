@@ -23,7 +23,7 @@ pub use extras::{
     XattrList, decode_extents, decode_xattrs, encode_extents, encode_xattrs, fit_entry, read_blob,
     store_blob,
 };
-pub use list::{ListBuilder, Pieces};
+pub use list::{ListBuilder, Pieces, read_list};
 pub use node::NodeSource;
 pub use read::{Entries, TreeReader};
 pub use walk::{NodeVisitor, walk_nodes};
