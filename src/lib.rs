@@ -25,3 +25,6 @@ pub mod ops;
 pub mod report;
 
 pub mod cli;
+
+#[cfg(test)]
+mod model;

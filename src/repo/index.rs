@@ -10,8 +10,6 @@ use crate::id::Id;
 use crate::index::{self, Base, Index, Sink, Synced};
 use crate::report::{Event, Observer};
 
-/// Index objects fetched at a time; each is at most a few MiB.
-const FETCHERS: usize = 4;
 /// How often a view is taken again because an index object was gone when it was read.
 const MAX_RETAKES: usize = 5;
 
@@ -92,7 +90,7 @@ impl Repository {
             &current,
             &mut |missing, sink| {
                 missing
-                    .chunks(FETCHERS)
+                    .chunks(self.threads.fetchers)
                     .try_for_each(|names| self.fetch_index(names, sink, observer))
             },
         )?;
@@ -102,10 +100,12 @@ impl Repository {
         Ok(synced)
     }
 
-    /// Fetches a few index objects at once and hands their packs to `sink`. A damaged one is reported and does not
-    /// count: what it names is uploaded anew, or found through another index object.
-    fn fetch_index(&self, names: &[Id], sink: &mut Sink, observer: &dyn Observer) -> Result<()> {
-        let fetched: Vec<Fetched> = std::thread::scope(|scope| {
+    /// A few index objects at once; each is at most a few MiB.
+    fn fetch_at_once(&self, names: &[Id]) -> Vec<Fetched> {
+        if let [one] = names {
+            return vec![self.index_object(one)];
+        }
+        std::thread::scope(|scope| {
             let threads: Vec<_> = names
                 .iter()
                 .map(|name| scope.spawn(|| self.index_object(name)))
@@ -115,7 +115,13 @@ impl Repository {
                 .into_iter()
                 .map(|t| t.join().unwrap_or_else(|_| died()))
                 .collect()
-        });
+        })
+    }
+
+    /// Fetches a few index objects at once and hands their packs to `sink`. A damaged one is reported and does not
+    /// count: what it names is uploaded anew, or found through another index object.
+    fn fetch_index(&self, names: &[Id], sink: &mut Sink, observer: &dyn Observer) -> Result<()> {
+        let fetched = self.fetch_at_once(names);
         for (name, bytes) in names.iter().zip(fetched) {
             let opened = bytes.and_then(|bytes| match bytes {
                 None => Ok(()),

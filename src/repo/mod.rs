@@ -12,6 +12,7 @@ pub mod reader;
 pub mod run;
 pub mod slots;
 pub mod snapshots;
+pub(crate) mod threads;
 
 pub use open::{InitOptions, Repository};
 pub use put::pack_key;

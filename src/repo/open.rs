@@ -2,6 +2,7 @@
 
 use super::cache::Cache;
 use super::slots;
+use super::threads::Threads;
 use crate::crypto::{DomainKeys, Keyring, Passphrase, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::config::{Config, MAX_CONFIG, MIN_GRACE};
@@ -80,10 +81,12 @@ pub struct Repository {
     pub(crate) config: Config,
     /// The bytes of the `config` object; key slots carry their hash.
     pub(crate) config_bytes: Vec<u8>,
-    pub(crate) keyring: Keyring,
+    /// Shared, with all that it remembers, by those who open the repository more than once.
+    pub(crate) keyring: Arc<Keyring>,
     /// The slot that the passphrase opened.
     pub(crate) slot: Id16,
     pub(crate) cache: Option<Cache>,
+    pub(crate) threads: Threads,
 }
 
 impl Repository {
@@ -149,9 +152,10 @@ impl Repository {
             storage,
             config: made,
             config_bytes: bytes,
-            keyring,
+            keyring: Arc::new(keyring),
             slot,
             cache,
+            threads: Threads::default(),
         })
     }
 
@@ -186,10 +190,25 @@ impl Repository {
             storage,
             config,
             config_bytes: bytes,
-            keyring,
+            keyring: Arc::new(keyring),
             slot,
             cache,
+            threads: Threads::default(),
         })
+    }
+
+    /// The repository that `known` is, on another storage, without a cache and in serial mode.
+    #[cfg(test)]
+    pub(crate) fn serial(storage: Arc<dyn Storage>, known: &Repository) -> Repository {
+        Repository {
+            storage,
+            config: known.config.clone(),
+            config_bytes: known.config_bytes.clone(),
+            keyring: known.keyring.clone(),
+            slot: known.slot,
+            cache: None,
+            threads: Threads::SERIAL,
+        }
     }
 
     /// The repository's id.

@@ -21,10 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const GRID: u64 = 256 * KIB;
 /// Two wanted runs of a pack with at most this much between them are read as one.
 const GAP: u64 = 512 * KIB;
-/// Longest single request; bounds memory together with [`FETCHERS`].
+/// Longest single request; bounds memory together with the number of fetchers.
 const MAX_RANGE: u64 = 12 * MIB;
-/// Requests at a time.
-const FETCHERS: usize = 4;
 /// Whole metadata packs kept in memory.
 const META_PACKS: usize = 3;
 
@@ -328,11 +326,14 @@ impl Chunks for Reader {
             next: AtomicUsize::new(0),
             outcome: Mutex::new((missing, None)),
         };
-        std::thread::scope(|scope| {
-            for _ in 0..FETCHERS.min(plan.len()) {
-                scope.spawn(|| job.work(&plan));
-            }
-        });
+        match self.repo.threads.fetchers.min(plan.len()) {
+            0 | 1 => job.work(&plan),
+            several => std::thread::scope(|scope| {
+                for _ in 0..several {
+                    scope.spawn(|| job.work(&plan));
+                }
+            }),
+        }
         let (mut failed, ended) = job
             .outcome
             .into_inner()

@@ -33,8 +33,6 @@ use std::time::{Duration, Instant};
 
 /// Sealed or sealing packs that wait for the network, in bytes.
 const UPLOAD_BYTES: u64 = 64 * MIB;
-/// Threads that seal and upload.
-const UPLOADERS: usize = 3;
 /// Metadata packs stay smaller than data packs: they are read whole.
 const META_TARGET: usize = 8 * MIB as usize;
 /// An index object is written at least this often, so that an interrupted run's uploads are found again.
@@ -119,7 +117,7 @@ impl Run {
             stop,
         });
         Ok(run).inspect(|run| {
-            for _ in 0..UPLOADERS {
+            for _ in 0..run.repo.threads.uploaders {
                 run.spawn_uploader(receiver.clone());
             }
         })
@@ -142,6 +140,11 @@ impl Run {
                 run.upload_gate.leave(bytes);
             }
         })
+    }
+
+    /// Does work go to the pool?
+    pub(crate) fn pooled(&self) -> bool {
+        self.repo.threads.pool
     }
 
     /// The keys of the domain that this run writes for.
@@ -267,6 +270,9 @@ impl Run {
     }
 
     fn send(&self, builder: PackBuilder) -> Result<()> {
+        if self.repo.threads.uploaders == 0 {
+            return self.upload(builder);
+        }
         self.upload_gate.force(builder.len_estimate());
         match &*lock(&self.uploads) {
             Some(sender) => sender

@@ -117,6 +117,31 @@ impl MemoryStorage {
             .collect()
     }
 
+    /// With these objects: key, bytes, and when each was put. Its clock stands at `now`.
+    pub fn from_contents(
+        objects: impl IntoIterator<Item = (String, Arc<[u8]>, Time)>,
+        now: Time,
+    ) -> MemoryStorage {
+        let storage = MemoryStorage::new();
+        {
+            let mut state = storage.state();
+            state.clock = Some(now);
+            let objects = objects.into_iter();
+            state.objects = objects
+                .map(|(key, body, modified)| (key, Object { body, modified }))
+                .collect();
+        }
+        storage
+    }
+
+    /// Every object as it is, shared, with the time of its put; without a request.
+    pub fn snapshot(&self) -> Vec<(String, Arc<[u8]>, Time)> {
+        let state = self.state();
+        let each = state.objects.iter();
+        each.map(|(k, o)| (k.clone(), o.body.clone(), o.modified))
+            .collect()
+    }
+
     /// Replaces an object's bytes without a request and without a new time, as rot would. Gives whether it is there.
     pub fn tamper(&self, key: &str, change: impl FnOnce(&mut Vec<u8>)) -> bool {
         let mut state = self.state();

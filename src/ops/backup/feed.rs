@@ -100,7 +100,7 @@ impl Feeder {
             return room.and_then(|()| self.run.check());
         }
         let (run, gate) = (self.run.clone(), self.gate.clone());
-        rayon::spawn(move || {
+        let work = move || {
             let id = run.keys().chunk_id(&raw);
             let outcome = run.chunk(ObjectKind::Data, &id, &raw);
             drop(raw);
@@ -112,7 +112,11 @@ impl Feeder {
                     None
                 }
             });
-        });
+        };
+        match self.run.pooled() {
+            true => rayon::spawn(work),
+            false => work(),
+        }
         Ok(())
     }
 }

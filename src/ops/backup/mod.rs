@@ -207,6 +207,12 @@ impl Backup<'_> {
             tally.expect(parent.files, parent.bytes);
         }
         let feeder = Feeder::new(self.run.clone());
+        if !self.run.pooled() {
+            // One after the other, on this thread.
+            let (sender, receiver) = crossbeam_channel::unbounded();
+            self.read(nodes, tally, &feeder, parent, force, sender)?;
+            return tree::write(nodes, &self.run, tally, receiver, self.options.dry_run);
+        }
         let (sender, receiver) = crossbeam_channel::bounded(2 * source::WINDOW);
         std::thread::scope(|scope| {
             if parent.is_none() && self.options.look_ahead && self.options.stdin.is_none() {
