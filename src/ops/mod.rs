@@ -1,6 +1,7 @@
 //! Operations: plan, then execute; they emit events and never print.
 
 pub mod backup;
+pub mod maintenance;
 pub mod opened;
 pub mod reach;
 pub mod restore;

@@ -9,6 +9,7 @@ use crate::format::index as index_format;
 use crate::id::Id;
 use crate::index::{self, Base, Index, Sink, Synced};
 use crate::report::{Event, Observer};
+use std::sync::Arc;
 
 /// How often a view is taken again because an index object was gone when it was read.
 const MAX_RETAKES: usize = 5;
@@ -46,6 +47,31 @@ impl Repository {
             }
         }
         Err(changing())
+    }
+
+    /// The rows of every index object that exists, tombstoned or not.
+    ///
+    /// # Errors
+    /// `Damaged` if one of them is: the packs that it names would look like ones that nothing names.
+    pub(crate) fn load_everything(
+        &self,
+        view: &View,
+        observer: &dyn Observer,
+    ) -> Result<Arc<Base>> {
+        let all = View {
+            index: view.index.union(&view.leaving).copied().collect(),
+            ..View::default()
+        };
+        let base = self.sync_index(&all, None, observer)?.base;
+        let mut unread = all.index;
+        base.objects().for_each(|(object, _)| {
+            unread.remove(object);
+        });
+        match unread.first() {
+            None => Ok(base),
+            Some(name) => Err(Error::damaged(format!("index/{name} cannot be read"))
+                .hint("nothing was deleted; run `corso repo repair index`")),
+        }
     }
 
     /// The index of `view`.

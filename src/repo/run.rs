@@ -10,7 +10,7 @@ mod renewal;
 
 use counters::Counters;
 pub use counters::Written;
-use open_packs::{Open, merge_small};
+pub(crate) use open_packs::{Open, merge_small};
 
 use super::Repository;
 use super::gate::Gate;
@@ -34,7 +34,7 @@ use std::time::{Duration, Instant};
 /// Sealed or sealing packs that wait for the network, in bytes.
 const UPLOAD_BYTES: u64 = 64 * MIB;
 /// Metadata packs stay smaller than data packs: they are read whole.
-const META_TARGET: usize = 8 * MIB as usize;
+pub(crate) const META_TARGET: usize = 8 * MIB as usize;
 /// An index object is written at least this often, so that an interrupted run's uploads are found again.
 const CHECKPOINT: Duration = Duration::from_secs(240);
 
@@ -98,12 +98,7 @@ impl Run {
             view: RwLock::new(view),
             lost: AtomicBool::new(false),
             breaks: AtomicU64::new(0),
-            open: Mutex::new(Open {
-                data: [None, None],
-                meta: None,
-                coins: 0,
-                coins_left: 0,
-            }),
+            open: Mutex::default(),
             unindexed: Mutex::new(Unindexed {
                 packs: Vec::new(),
                 since: Instant::now(),
@@ -436,12 +431,7 @@ impl Run {
 
     /// After an interrupt: names what was uploaded in index objects, so that the next run finds it.
     pub fn salvage(&self) -> Result<()> {
-        *lock(&self.open) = Open {
-            data: [None, None],
-            meta: None,
-            coins: 0,
-            coins_left: 0,
-        };
+        *lock(&self.open) = Open::default();
         self.upload_gate.wait_below(0, &|| false);
         self.write_index()
     }

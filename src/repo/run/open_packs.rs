@@ -5,6 +5,7 @@ use crate::format::pack::PackBuilder;
 use crate::id::Id16;
 
 /// Packs being filled. Two data packs are open at a time and chunks go to either at random.
+#[derive(Default)]
 pub struct Open {
     pub data: [Option<PackBuilder>; 2],
     pub meta: Option<PackBuilder>,

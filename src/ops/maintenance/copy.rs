@@ -1,0 +1,175 @@
+//! Copying chunks into new packs, on a look that is not renewed.
+
+use super::look::Look;
+use crate::codec::compress;
+use crate::crypto::{DomainKeys, Session};
+use crate::error::{Context, Error, Kind, Result};
+use crate::format::container::ObjectKind;
+use crate::format::index::{self as index_format, IndexPack};
+use crate::format::pack::{PackBuilder, verify_sealed};
+use crate::id::{Id, Id16};
+use crate::repo::chunks::Chunks;
+use crate::repo::reader::Reader;
+use crate::repo::run::{META_TARGET, Open, merge_small};
+use crate::repo::{Repository, pack_key};
+use crate::report::{Event, Observer, Progress, Stop};
+use crate::units::Time;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Chunks asked for at a time.
+const BATCH: usize = 8192;
+
+/// Writes packs and index objects of one domain in one key epoch. Everything is put before the deadline of the look
+/// that it rests on, or fails with `TooLate`.
+pub struct Copier {
+    repo: Arc<Repository>,
+    session: Session,
+    keys: Arc<DomainKeys>,
+    not_after: Option<Time>,
+    open: Mutex<Open>,
+    made: Mutex<Vec<IndexPack>>,
+    stored: AtomicU64,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Copier {
+    /// Copies are sealed in the epoch of the chunks' ids.
+    pub fn new(look: &Look, domain: Id16, epoch: u32, not_after: Option<Time>) -> Result<Copier> {
+        let repo = look.repo.clone();
+        Ok(Copier {
+            session: repo.keyring.session_at(epoch)?,
+            keys: repo.keyring.domain(domain, epoch)?,
+            repo,
+            not_after,
+            open: Mutex::default(),
+            made: Mutex::default(),
+            stored: AtomicU64::new(0),
+        })
+    }
+
+    /// Copies chunks that `reader` can read. Gives those that no place holds whole.
+    pub fn copy(
+        &self,
+        reader: &Reader,
+        kind: ObjectKind,
+        ids: &[Id],
+        observer: &dyn Observer,
+        stop: &Stop,
+    ) -> Result<Vec<(Id, Error)>> {
+        let mut failed = Vec::new();
+        for batch in ids.chunks(BATCH) {
+            stop.check()?;
+            for (id, error) in reader.get_many(batch, &|id, raw| {
+                stop.check()?;
+                self.add(kind, id, raw)
+            }) {
+                match error.kind() {
+                    Kind::Damaged | Kind::ObjectMissing => failed.push((id, error)),
+                    _ => return Err(error),
+                }
+            }
+            observer.event(Event::Progress(Progress {
+                transferred: self.stored.load(Ordering::Relaxed),
+                ..Progress::default()
+            }));
+        }
+        Ok(failed)
+    }
+
+    fn add(&self, kind: ObjectKind, id: &Id, raw: &[u8]) -> Result<()> {
+        let payload = compress::pack_chunk(raw, self.repo.compression_level())?;
+        let target = self.target(kind);
+        let full = {
+            let mut open = lock(&self.open);
+            let slot = match kind {
+                ObjectKind::Metadata => &mut open.meta,
+                _ => {
+                    let coin = open.toss()?;
+                    &mut open.data[coin]
+                }
+            };
+            let full = slot.take_if(|b| {
+                !b.is_empty() && (b.is_full() || b.len_estimate() + payload.len() as u64 > target)
+            });
+            let builder = match slot {
+                Some(builder) => builder,
+                None => slot.insert(PackBuilder::new(
+                    kind,
+                    &self.session,
+                    self.repo.config.cipher,
+                    self.keys.clone(),
+                )?),
+            };
+            builder.add(*id, raw.len(), &payload)?;
+            full
+        };
+        full.map_or(Ok(()), |full| self.put(full))
+    }
+
+    fn target(&self, kind: ObjectKind) -> u64 {
+        match kind {
+            ObjectKind::Metadata => self.repo.config.pack_size.min(META_TARGET as u64),
+            _ => self.repo.config.pack_size,
+        }
+    }
+
+    /// Seals, reads back, puts.
+    fn put(&self, builder: PackBuilder) -> Result<()> {
+        let kind = builder.kind();
+        let sealed = builder.finish()?;
+        verify_sealed(&sealed, &self.repo.keyring)
+            .context(|| "checking a pack before its upload; memory or processor may be faulty")?;
+        self.repo.put_new(
+            &pack_key(&sealed.name),
+            &sealed.bytes,
+            &sealed.name,
+            self.not_after,
+        )?;
+        let size = sealed.bytes.len() as u64;
+        self.stored.fetch_add(size, Ordering::Relaxed);
+        lock(&self.made).push(IndexPack {
+            pack: sealed.name,
+            size,
+            kind: kind as u8,
+            rows: sealed.rows,
+        });
+        Ok(())
+    }
+
+    /// Puts what is left in open packs; gives the packs made since the last call.
+    pub fn finish(&self) -> Result<Vec<IndexPack>> {
+        let open = std::mem::take(&mut *lock(&self.open));
+        let [a, b] = open.data;
+        let packs = [a, b, open.meta].into_iter().flatten();
+        let packs = packs.filter(|b| !b.is_empty()).collect();
+        for builder in merge_small(packs, self.target(ObjectKind::Data) as usize)? {
+            self.put(builder)?;
+        }
+        Ok(std::mem::take(&mut *lock(&self.made)))
+    }
+
+    /// Puts index objects that name `packs`; gives how many.
+    pub fn put_index(&self, packs: &[IndexPack]) -> Result<u64> {
+        let mut count = 0;
+        let cipher = self.repo.config.cipher;
+        for made in index_format::seal(packs, &self.session, cipher, &self.keys)? {
+            let name = made.sealed.name;
+            let key = format!("index/{name}");
+            self.repo
+                .put_new(&key, &made.sealed.bytes, &name, self.not_after)?;
+            self.stored
+                .fetch_add(made.sealed.bytes.len() as u64, Ordering::Relaxed);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Bytes of all objects put.
+    pub fn stored(&self) -> u64 {
+        self.stored.load(Ordering::Relaxed)
+    }
+}

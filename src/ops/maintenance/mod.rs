@@ -1,0 +1,282 @@
+//! Maintenance: frees what no backup needs any more, without locks (`corso-format(5)`, PROTOCOL).
+//!
+//! ```text
+//! look -> mark what snapshots need -> rescue what would go -> sweep what is due -> move, rewrite, bury the rest
+//! ```
+//! Nothing is deleted at once: a tombstone names it first, and a maintenance at least a grace period later looks again,
+//! rescues what a backup has come to need meanwhile, and deletes. Any number may run at once, beside any number of
+//! backups; one that ends anywhere loses nothing. A look is never renewed: what cannot be put while it is young is
+//! begun anew.
+
+mod bury;
+mod copy;
+mod look;
+mod marks;
+mod plan;
+mod prices;
+mod rewrite;
+mod sweep;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use bury::Buried;
+pub use copy::Copier;
+pub use look::Look;
+pub use marks::{Bits, Marks};
+pub use plan::Sums;
+pub use prices::Prices;
+pub use sweep::Swept;
+
+use crate::error::{Error, Kind, Result};
+use crate::repo::Repository;
+use crate::repo::protocol::{Grace, View, Viewer};
+use crate::report::{Event, Observer, Stop};
+use crate::storage::Usage;
+use crate::units::Time;
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// How often a maintenance looks again, because of what it rescued or because it was too slow.
+const MAX_LOOKS: usize = 6;
+/// So often something may be missing, which another maintenance may have moved while this one looked.
+const MAX_DOUBTS: usize = 2;
+/// Tree nodes kept locally, in bytes.
+const NODE_CACHE: u64 = 1 << 30;
+
+/// How much to do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mode {
+    /// Merge index objects, and delete what is due.
+    Metadata,
+    /// Everything.
+    #[default]
+    Complete,
+}
+
+/// What maintenance may do.
+#[derive(Clone, Debug)]
+pub struct MaintenanceOptions {
+    /// How much.
+    pub mode: Mode,
+    /// Say what would be done, and write nothing.
+    pub dry_run: bool,
+    /// A grace period other than the repository's: longer, or zero, which is the user's word that nothing else runs.
+    pub grace: Option<Duration>,
+    /// Move at most so many bytes.
+    pub max_repack: u64,
+    /// What things cost.
+    pub prices: Prices,
+}
+
+impl Default for MaintenanceOptions {
+    fn default() -> Self {
+        MaintenanceOptions {
+            mode: Mode::Complete,
+            dry_run: false,
+            grace: None,
+            max_repack: u64::MAX,
+            prices: Prices::default(),
+        }
+    }
+}
+
+/// What maintenance did, or would do.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct MaintenanceReport {
+    /// How much was asked for.
+    pub mode: Mode,
+    /// Nothing was written.
+    pub dry_run: bool,
+    /// The grace period in force, seconds.
+    pub grace_seconds: u64,
+    /// Snapshots looked at; 0 where there was no need to.
+    pub snapshots: u64,
+    /// Chunks that they need.
+    pub chunks: u64,
+    /// Packs at the beginning.
+    pub packs: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// Chunks that had to be copied because tombstones name their packs.
+    pub chunks_rescued: u64,
+    /// What was deleted.
+    #[serde(flatten)]
+    pub swept: Swept,
+    /// What was decided.
+    pub plan: Sums,
+    /// What was put, and named in tombstones.
+    #[serde(flatten)]
+    pub buried: Buried,
+    /// When what is named in tombstones and not deleted yet may be deleted: the earliest.
+    pub next_deletion: Option<String>,
+    /// Requests and bytes, each way.
+    pub usage: Usage,
+    /// Seconds.
+    pub seconds: f64,
+}
+
+/// Runs maintenance.
+///
+/// # Errors
+/// `RoleNeeded`; `Usage` for a grace period that is too short; `Damaged` where deleting could make damage worse;
+/// `Changed` if it was too slow for the grace period at every try; and what the storage fails with.
+pub fn maintain(
+    repo: &Arc<Repository>,
+    options: &MaintenanceOptions,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<MaintenanceReport> {
+    repo.require_full("maintenance")?;
+    let grace = Grace(grace_of(repo.config.grace, options.grace)?);
+    let (clock, usage) = (Instant::now(), repo.storage.usage());
+    let mut job = Job {
+        repo,
+        options,
+        grace,
+        observer,
+        stop,
+        viewer: Viewer::new(repo.storage.clone()),
+        report: MaintenanceReport {
+            mode: options.mode,
+            dry_run: options.dry_run,
+            grace_seconds: grace.0.as_secs(),
+            ..MaintenanceReport::default()
+        },
+    };
+    job.cycles(true)?;
+    // Nothing else runs: what was buried just now can be deleted at once.
+    if grace.0.is_zero() && !options.dry_run && job.report.buried.buried_anything() {
+        job.cycles(false)?;
+    }
+    if let Some(cache) = repo.cache() {
+        cache.evict_nodes(NODE_CACHE);
+    }
+    let mut report = job.report;
+    report.usage = repo.storage.usage().since(&usage);
+    report.seconds = clock.elapsed().as_secs_f64();
+    Ok(report)
+}
+
+/// The grace period to go by. Running backups rely on the repository's, so none between zero and it will do.
+fn grace_of(repository: Duration, asked: Option<Duration>) -> Result<Duration> {
+    match asked {
+        Some(asked) if asked < repository && !asked.is_zero() => Err(Error::usage(
+            "--grace is shorter than the grace period of the repository, on which running backups rely",
+        )
+        .hint("give a longer one, or 0 if nothing else runs")),
+        Some(asked) => Ok(asked),
+        None => Ok(repository),
+    }
+}
+
+impl Buried {
+    fn buried_anything(&self) -> bool {
+        self.packs_buried + self.index_replaced > 0
+    }
+}
+
+struct Job<'a> {
+    repo: &'a Arc<Repository>,
+    options: &'a MaintenanceOptions,
+    grace: Grace,
+    observer: &'a dyn Observer,
+    stop: &'a Stop,
+    viewer: Viewer,
+    report: MaintenanceReport,
+}
+
+impl Job<'_> {
+    /// Looks until nothing is left to rescue and everything could be put in time.
+    fn cycles(&mut self, bury: bool) -> Result<()> {
+        let mut doubts = 0;
+        for _ in 0..MAX_LOOKS {
+            match self.cycle(bury) {
+                Ok(true) => return Ok(()),
+                Ok(false) => {}
+                Err(e) if e.kind() == Kind::TooLate => {
+                    self.stop.check()?;
+                    self.observer.event(Event::Warning(
+                        "maintenance took longer than half the grace period: beginning anew",
+                    ));
+                }
+                // Another maintenance may have moved it between two requests of the look.
+                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
+                    doubts += 1;
+                    if doubts >= MAX_DOUBTS {
+                        return Err(e);
+                    }
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(Error::new(
+            Kind::Changed,
+            "the repository changed at every look of maintenance",
+        )
+        .hint("nothing is lost; run it again later"))
+    }
+
+    /// One look and what follows from it. `false`: look again.
+    fn cycle(&mut self, bury: bool) -> Result<bool> {
+        let (options, grace) = (self.options, self.grace);
+        let (observer, stop) = (self.observer, self.stop);
+        let complete = options.mode == Mode::Complete && bury;
+        let walks = |view: &View| complete || !sweep::due(view, grace).is_empty();
+        let mut look = Look::take(self.repo, &mut self.viewer, &walks, observer)?;
+        stop.check()?;
+        let stones = sweep::due(&look.view, grace);
+        let marks = match walks(&look.view) {
+            true => Some(look.mark(observer, stop)?),
+            false => None,
+        };
+        if self.report.packs == 0 {
+            (self.report.packs, self.report.bytes) = (look.table.count, look.table.bytes);
+        }
+        if let Some(marks) = &marks {
+            marks.complete()?;
+            self.report.snapshots = look.snapshots.len() as u64;
+            self.report.chunks = marks.chunks;
+            let mut endangered = marks.endangered.clone();
+            if endangered.is_empty() && !stones.is_empty() && !options.dry_run {
+                endangered = sweep::verify(&mut look, marks, &stones, observer, stop)?;
+            }
+            if !endangered.is_empty() && !options.dry_run {
+                self.report.chunks_rescued +=
+                    sweep::rescue(&mut look, &endangered, grace, observer, stop)?;
+                return Ok(false);
+            }
+            let swept = sweep::delete(&look, &stones, options.dry_run, observer, stop)?;
+            self.report.swept.add(&swept);
+        }
+        if bury {
+            let marks = marks.as_ref().filter(|_| complete);
+            let (sums, buried) = bury::bury(&mut look, marks, grace, options, observer, stop)?;
+            (self.report.plan, self.report.buried) = (sums, buried);
+        }
+        let waiting = look
+            .view
+            .tombstones
+            .iter()
+            .filter(|b| b.authentic && b.modified.plus(grace.0) > look.view.time)
+            .map(|b| b.modified.plus(grace.0));
+        let new = self.report.buried.buried_anything() && bury && !options.dry_run;
+        let new = new.then(|| self.repo.storage.now().plus(grace.0));
+        let next: Option<Time> = waiting.chain(new).min();
+        self.report.next_deletion = next.filter(|_| !grace.0.is_zero()).map(Time::rfc3339);
+        Ok(true)
+    }
+}
+
+impl Swept {
+    fn add(&mut self, more: &Swept) {
+        self.tombstones_due += more.tombstones_due;
+        self.packs_deleted += more.packs_deleted;
+        self.bytes_deleted += more.bytes_deleted;
+        self.index_deleted += more.index_deleted;
+        self.tombstones_deleted += more.tombstones_deleted;
+        self.refused += more.refused;
+    }
+}

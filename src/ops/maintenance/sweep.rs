@@ -1,0 +1,304 @@
+//! Deleting what tombstones name, a grace period after them, once nothing needs it any more.
+
+use super::copy::Copier;
+use super::look::Look;
+use super::marks::{Endangered, Marks};
+use crate::error::{Error, Kind, Result};
+use crate::format::container::ObjectKind;
+use crate::format::index::IndexPack;
+use crate::format::pack::PackRow;
+use crate::id::{Id, Id16};
+use crate::repo::chunks::Chunks;
+use crate::repo::pack_key;
+use crate::repo::protocol::{Buried, Grace, View};
+use crate::report::{Event, Observer, Stop};
+use serde::Serialize;
+use std::collections::{HashMap, HashSet};
+
+/// Chunks decoded at a time.
+const BATCH: usize = 8192;
+/// Objects deleted with one call.
+const DELETES: usize = 1000;
+
+/// What a sweep did.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Swept {
+    /// Tombstones whose grace period is over.
+    pub tombstones_due: u64,
+    /// Packs deleted.
+    pub packs_deleted: u64,
+    /// Bytes of them.
+    pub bytes_deleted: u64,
+    /// Index objects deleted.
+    pub index_deleted: u64,
+    /// Tombstones deleted.
+    pub tombstones_deleted: u64,
+    /// Objects that could not be deleted.
+    pub refused: u64,
+}
+
+/// The tombstones of `view` that may be acted on: a full key made them, and `grace` has passed by the storage's clock.
+pub fn due(view: &View, grace: Grace) -> Vec<Buried> {
+    let ripe =
+        |b: &&Buried| b.authentic && b.stone.is_some() && b.modified.plus(grace.0) <= view.time;
+    view.tombstones.iter().filter(ripe).cloned().collect()
+}
+
+/// Copies what is needed and would go; names in new index objects what would be lost track of. Gives the chunks copied.
+///
+/// # Errors
+/// `Damaged` where no copy is whole; `TooLate`.
+pub fn rescue(
+    look: &mut Look,
+    endangered: &[Endangered],
+    grace: Grace,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<u64> {
+    observer.event(Event::Phase("rescuing chunks"));
+    let not_after = grace.deadline(&look.view);
+    let mut groups: HashMap<(Id16, u32), Vec<&Endangered>> = HashMap::new();
+    for chunk in endangered {
+        groups
+            .entry((chunk.domain, chunk.epoch))
+            .or_default()
+            .push(chunk);
+    }
+    let mut copied = 0;
+    for ((domain, epoch), chunks) in groups {
+        let copier = Copier::new(look, domain, epoch, not_after)?;
+        let reader = look.reader(domain, epoch, false)?;
+        for kind in [ObjectKind::Data, ObjectKind::Metadata] {
+            let mut ids: Vec<Id> = chunks
+                .iter()
+                .filter(|c| c.pack.is_none() && c.kind == kind as u8)
+                .map(|c| c.id)
+                .collect();
+            ids.sort_unstable();
+            ids.dedup();
+            let failed = copier.copy(&reader, kind, &ids, observer, stop)?;
+            if let Some((_, e)) = failed.into_iter().next() {
+                return Err(e.hint("nothing was deleted; run `corso repo check`"));
+            }
+            copied += ids.len() as u64;
+        }
+        let mut packs = copier.finish()?;
+        let unnamed: HashSet<u32> = chunks.iter().filter_map(|c| c.pack).collect();
+        packs.extend(packs_of(look, &unnamed)?);
+        copier.put_index(&packs)?;
+    }
+    Ok(copied)
+}
+
+/// Packs with all their rows, as the index has them.
+fn packs_of(look: &Look, numbers: &HashSet<u32>) -> Result<Vec<IndexPack>> {
+    if numbers.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut rows: HashMap<u32, Vec<PackRow>> = HashMap::new();
+    look.base.scan(&mut |_, row| {
+        if numbers.contains(&row.pack) {
+            rows.entry(row.pack).or_default().push(PackRow {
+                id: row.id,
+                offset: row.offset,
+                stored: row.stored,
+                raw: row.raw,
+            });
+        }
+        Ok(())
+    })?;
+    let made = rows.into_iter().filter_map(|(number, mut rows)| {
+        let pack = look.table.pack(number)?;
+        rows.sort_unstable_by_key(|r| r.offset);
+        Some(IndexPack {
+            pack: pack.name,
+            size: pack.size,
+            kind: pack.kind,
+            rows,
+        })
+    });
+    Ok(made.collect())
+}
+
+/// Decodes the copy that stays of every needed chunk in the packs that are about to go. Gives those that have none.
+pub fn verify(
+    look: &mut Look,
+    marks: &Marks,
+    stones: &[Buried],
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Vec<Endangered>> {
+    let going: HashSet<Id> = packs_in(stones).collect();
+    if going.is_empty() {
+        return Ok(Vec::new());
+    }
+    observer.event(Event::Phase("checking the copies that stay"));
+    let mut epochs: HashMap<u32, u32> = HashMap::new();
+    let mut wanted: HashMap<(Id16, u32, u8), Vec<Id>> = HashMap::new();
+    let base = look.base.clone();
+    base.scan(&mut |at, row| {
+        let Some(pack) = look.table.pack(row.pack) else {
+            return Ok(());
+        };
+        if !marks.needed.get(at) || !going.contains(&pack.name) || !look.table.readable(row.pack) {
+            return Ok(());
+        }
+        let epoch = match epochs.get(&row.pack) {
+            Some(epoch) => *epoch,
+            None => {
+                let epoch = look.epoch_of(&pack.name)?;
+                epochs.insert(row.pack, epoch);
+                epoch
+            }
+        };
+        wanted
+            .entry((pack.domain, epoch, pack.kind))
+            .or_default()
+            .push(row.id);
+        Ok(())
+    })?;
+    let mut bad = Vec::new();
+    for ((domain, epoch, kind), mut ids) in wanted {
+        ids.sort_unstable();
+        ids.dedup();
+        let reader = look.reader(domain, epoch, true)?;
+        for batch in ids.chunks(BATCH) {
+            stop.check()?;
+            for (id, error) in reader.get_many(batch, &|_, _| stop.check()) {
+                match error.kind() {
+                    Kind::Damaged | Kind::ObjectMissing => bad.push(Endangered {
+                        domain,
+                        epoch,
+                        id,
+                        kind,
+                        pack: None,
+                    }),
+                    _ => return Err(error),
+                }
+            }
+        }
+    }
+    Ok(bad)
+}
+
+fn packs_in(stones: &[Buried]) -> impl Iterator<Item = Id> + '_ {
+    let named = stones.iter().filter_map(|b| b.stone.as_deref());
+    named.flat_map(|s| s.packs.iter().copied())
+}
+
+/// Deletes: index objects, then packs, then the tombstones themselves. What may not be deleted is counted, and its
+/// tombstone stays.
+pub fn delete(
+    look: &Look,
+    stones: &[Buried],
+    dry_run: bool,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Swept> {
+    let mut swept = Swept {
+        tombstones_due: stones.len() as u64,
+        ..Swept::default()
+    };
+    if stones.is_empty() {
+        return Ok(swept);
+    }
+    observer.event(Event::Phase("deleting"));
+    let mut deleter = Deleter {
+        look,
+        dry_run,
+        observer,
+        stop,
+        refused: HashSet::new(),
+        told: false,
+    };
+    let index: HashSet<Id> = stones
+        .iter()
+        .filter_map(|b| b.stone.as_deref())
+        .flat_map(|s| s.index.iter().copied())
+        .filter(|id| look.view.leaving.contains(id))
+        .collect();
+    deleter.delete(index.iter().map(|id| (*id, format!("index/{id}"))))?;
+    swept.index_deleted = deleter.count(&index);
+    // A pack goes only after every index object that is to go has gone.
+    let going: HashSet<Id> = packs_in(stones).collect();
+    let existing: Vec<(Id, u64)> = look
+        .table
+        .buried
+        .iter()
+        .filter(|(id, _)| going.contains(id))
+        .copied()
+        .collect();
+    deleter.delete(existing.iter().map(|(id, _)| (*id, pack_key(id))))?;
+    for (id, size) in &existing {
+        if !deleter.refused.contains(id) {
+            swept.packs_deleted += 1;
+            swept.bytes_deleted += size;
+        }
+    }
+    let named: HashSet<Id> = look
+        .base
+        .objects()
+        .filter(|(object, _)| !index.contains(object) || deleter.refused.contains(object))
+        .flat_map(|(_, packs)| packs.iter().filter_map(|n| look.table.pack(*n)))
+        .map(|pack| pack.name)
+        .filter(|name| going.contains(name))
+        .collect();
+    let finished: HashSet<Id> = stones
+        .iter()
+        .filter(|b| {
+            b.stone.as_deref().is_some_and(|s| {
+                let gone = |id: &Id| !deleter.refused.contains(id);
+                s.packs.iter().all(|id| gone(id) && !named.contains(id)) && s.index.iter().all(gone)
+            })
+        })
+        .map(|b| b.name)
+        .collect();
+    deleter.delete(finished.iter().map(|id| (*id, format!("tombstones/{id}"))))?;
+    swept.tombstones_deleted = deleter.count(&finished);
+    swept.refused = deleter.refused.len() as u64;
+    Ok(swept)
+}
+
+struct Deleter<'a> {
+    look: &'a Look,
+    dry_run: bool,
+    observer: &'a dyn Observer,
+    stop: &'a Stop,
+    refused: HashSet<Id>,
+    told: bool,
+}
+
+impl Deleter<'_> {
+    fn delete(&mut self, objects: impl Iterator<Item = (Id, String)>) -> Result<()> {
+        if self.dry_run {
+            return Ok(());
+        }
+        let (ids, keys): (Vec<Id>, Vec<String>) = objects.unzip();
+        for (ids, keys) in ids.chunks(DELETES).zip(keys.chunks(DELETES)) {
+            self.stop.check()?;
+            let results = self.look.repo.storage.delete_many(keys);
+            for ((id, key), result) in ids.iter().zip(keys).zip(results) {
+                match result {
+                    Ok(()) => {}
+                    Err(e) if e.kind() == Kind::ObjectMissing => {}
+                    Err(e) if e.kind() == Kind::PermissionDenied => self.refuse(*id, key, &e),
+                    Err(e) => return Err(e.context(format!("deleting {key}"))),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn refuse(&mut self, id: Id, key: &str, error: &Error) {
+        self.refused.insert(id);
+        if !std::mem::replace(&mut self.told, true) {
+            self.observer.event(Event::Warning(&format!(
+                "these credentials may not delete ({key}: {error}); run maintenance with ones that may, to free the space"
+            )));
+        }
+    }
+
+    fn count(&self, of: &HashSet<Id>) -> u64 {
+        of.iter().filter(|id| !self.refused.contains(id)).count() as u64
+    }
+}
