@@ -21,6 +21,8 @@ pub mod repo;
 
 pub mod fs;
 
+pub mod policy;
+
 pub mod ops;
 pub mod report;
 
