@@ -9,6 +9,7 @@ pub mod open;
 pub mod protocol;
 mod put;
 pub mod reader;
+pub mod records;
 pub mod run;
 pub mod slots;
 pub mod snapshots;

@@ -1,13 +1,14 @@
 //! Snapshots: listing, reading, choosing, removing.
 
 use super::Repository;
-use super::protocol::list_names;
+use super::protocol::list_objects;
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::entry::TreePath;
 use crate::format::snapshot::{self, Manifest};
 use crate::fs::path::{self, Platform};
-use crate::id::Id;
+use crate::id::{Id, Id16};
 use crate::report::{Event, Observer};
+use crate::units::Time;
 
 /// A snapshot: its name and its manifest.
 #[derive(Clone, Debug)]
@@ -16,6 +17,28 @@ pub struct Snapshot {
     pub id: Id,
     /// What it says.
     pub manifest: Manifest,
+    /// When it was put, by the storage's clock.
+    pub modified: Time,
+}
+
+/// A snapshot's object, as a listing shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// Name of the object.
+    pub id: Id,
+    /// When it was put, by the storage's clock.
+    pub modified: Time,
+}
+
+impl Snapshot {
+    /// The time by which retention judges the backup. A host with a writer key is believed no date: what it writes is
+    /// as old as the storage says.
+    pub fn age_time(&self) -> Time {
+        match self.manifest.writer == Id16::ZERO {
+            true => self.manifest.time,
+            false => self.modified,
+        }
+    }
 }
 
 /// Which snapshots are asked for; an empty filter takes all.
@@ -47,43 +70,70 @@ impl SnapshotFilter {
 impl Repository {
     /// Names of all snapshots, in no order that means anything.
     pub fn snapshot_names(&self) -> Result<Vec<Id>> {
-        let mut names = Vec::new();
-        list_names(&*self.storage, "snapshots/", &mut |id| names.push(id))
-            .context(|| "listing snapshots")?;
-        Ok(names)
+        Ok(self.list_snapshots()?.iter().map(|l| l.id).collect())
     }
 
-    /// Reads one snapshot: from the cache if its copy there is whole, else from the storage.
+    /// The objects of all snapshots, in no order that means anything.
+    pub fn list_snapshots(&self) -> Result<Vec<Listing>> {
+        let mut found = Vec::new();
+        list_objects(&*self.storage, "snapshots/", &mut |id, object| {
+            let modified = object.modified;
+            found.push(Listing { id, modified });
+        })
+        .context(|| "listing snapshots")?;
+        Ok(found)
+    }
+
+    /// Reads one snapshot.
     pub fn snapshot(&self, id: &Id) -> Result<Snapshot> {
         self.require_full("reading backups")?;
-        let cached = self
-            .cache
-            .as_ref()
-            .and_then(|c| c.node(id))
-            .filter(|b| Id::sha256(b) == *id);
-        let bytes = match cached {
-            Some(bytes) => bytes,
-            None => {
-                let key = format!("snapshots/{id}");
-                let bytes = self
-                    .storage
-                    .get(&key, snapshot::MAX_OBJECT)
-                    .context(|| format!("reading {key}"))?;
-                if Id::sha256(&bytes) != *id {
-                    return Err(Error::damaged(format!(
-                        "{key} is damaged: its bytes do not have the hash of its name"
-                    ))
-                    .hint("other backups are not affected; keep the repository as it is until it can be repaired"));
-                }
-                if let Some(cache) = &self.cache {
-                    cache.put_node(id, &bytes);
-                }
-                bytes
-            }
-        };
+        let key = format!("snapshots/{id}");
+        let info = self.storage.head(&key);
+        let modified = info.context(|| format!("reading {key}"))?.modified;
+        self.read_snapshot(&Listing { id: *id, modified })
+    }
+
+    /// Reads a snapshot that was listed.
+    pub fn read_snapshot(&self, listed: &Listing) -> Result<Snapshot> {
+        self.require_full("reading backups")?;
+        let Listing { id, modified } = *listed;
+        let bytes = self.snapshot_object(&id)?;
         let manifest = snapshot::open(&bytes, &self.keyring)
             .context(|| format!("reading backup {}", id.short()))?;
-        Ok(Snapshot { id: *id, manifest })
+        Ok(Snapshot {
+            id,
+            manifest,
+            modified,
+        })
+    }
+
+    /// A snapshot's sealed object: from the cache if its copy there is whole, else from the storage.
+    pub(crate) fn snapshot_object(&self, id: &Id) -> Result<Vec<u8>> {
+        let key = format!("snapshots/{id}");
+        let bytes = self.cached_object(&key, id, snapshot::MAX_OBJECT)?;
+        bytes.ok_or_else(|| {
+            Error::damaged(format!(
+                "{key} is damaged: its bytes do not have the hash of its name"
+            ))
+            .hint("other backups are not affected; keep the repository as it is until it can be repaired")
+        })
+    }
+
+    /// An object that is named by its hash, which the cache may hold; `None` if its bytes do not have that hash.
+    pub(crate) fn cached_object(&self, key: &str, id: &Id, limit: u64) -> Result<Option<Vec<u8>>> {
+        let cached = self.cache.as_ref().and_then(|c| c.node(id));
+        if let Some(bytes) = cached.filter(|b| Id::sha256(b) == *id) {
+            return Ok(Some(bytes));
+        }
+        let get = self.storage.get(key, limit);
+        let bytes = get.context(|| format!("reading {key}"))?;
+        if Id::sha256(&bytes) != *id {
+            return Ok(None);
+        }
+        if let Some(cache) = &self.cache {
+            cache.put_node(id, &bytes);
+        }
+        Ok(Some(bytes))
     }
 
     /// All snapshots that `filter` takes, oldest first. One that cannot be read is reported and passed over; the
@@ -96,8 +146,8 @@ impl Repository {
         self.require_full("listing backups")?;
         let mut found = Vec::new();
         let mut unreadable = 0;
-        for id in self.snapshot_names()? {
-            match self.snapshot(&id) {
+        for listed in self.list_snapshots()? {
+            match self.read_snapshot(&listed) {
                 Ok(snapshot) if filter.matches(&snapshot.manifest) => found.push(snapshot),
                 Ok(_) => {}
                 // Gone since it was listed.
@@ -106,7 +156,7 @@ impl Repository {
                     unreadable += 1;
                     observer.event(Event::Warning(&format!(
                         "backup {} cannot be read: {e}",
-                        id.short()
+                        listed.id.short()
                     )));
                 }
                 Err(e) => return Err(e),
@@ -131,20 +181,23 @@ impl Repository {
                     .hint("`corso backup list` shows what there is")
             });
         }
-        let id = self.resolve(text)?;
-        self.snapshot(&id)
+        self.read_snapshot(&self.resolve_listed(text)?)
     }
 
     /// The id that `text` (a whole id or a unique prefix) stands for.
     pub fn resolve(&self, text: &str) -> Result<Id> {
+        self.resolve_listed(text).map(|listed| listed.id)
+    }
+
+    fn resolve_listed(&self, text: &str) -> Result<Listing> {
         if text.len() < 4 || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Error::usage(format!(
                 "{text:?} is not a backup: give `latest`, or 4 to 64 digits of an id"
             )));
         }
         let wanted = text.to_ascii_lowercase();
-        let mut matching: Vec<Id> = self.snapshot_names()?;
-        matching.retain(|id| id.hex().starts_with(&wanted));
+        let mut matching = self.list_snapshots()?;
+        matching.retain(|listed| listed.id.hex().starts_with(&wanted));
         match matching.as_slice() {
             [one] => Ok(*one),
             [] => Err(

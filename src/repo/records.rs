@@ -1,0 +1,260 @@
+//! Records: what full keys leave for each other. Deletions, pins, later settings.
+//!
+//! Anyone who may put objects can put something under `records/`; only what carries the repository's seal counts.
+
+use super::Repository;
+use super::protocol::list_objects;
+use crate::error::{Context, Kind, Result};
+use crate::format::config::Retention;
+use crate::format::record::{self, Change, Record};
+use crate::format::snapshot::{self, Manifest};
+use crate::id::{Id, Id16};
+use crate::report::{Event, Observer};
+use crate::units::Time;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// A record of this length or less is no deletion: that holds a sealed snapshot, whose header alone is longer.
+const SMALL: u64 = 1024;
+
+/// That a snapshot was deleted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Deletion {
+    /// The record.
+    pub record: Id,
+    /// The snapshot that it names, and holds.
+    pub snapshot: Id,
+    /// When the record was put, by the storage's clock: not later than the deletion.
+    pub modified: Time,
+}
+
+/// What the records say, all of them with the repository's seal.
+#[derive(Clone, Debug, Default)]
+pub struct Records {
+    /// Deletions, oldest first.
+    pub deletions: Vec<Deletion>,
+    /// Snapshots that are pinned; some may be gone.
+    pub pins: BTreeSet<Id>,
+    /// Retention, where it was changed after the repository was made.
+    pub retention: Option<Retention>,
+    /// The grace period, where it was changed.
+    pub grace: Option<Duration>,
+}
+
+/// Which deletions are wanted. The other records are read in any case.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deletions {
+    /// None: saves reading them.
+    None,
+    /// Those put at this time or later.
+    Since(Time),
+    /// All.
+    All,
+}
+
+/// A record with what orders it among others: the storage's clock, then the writing host's.
+struct Found {
+    name: Id,
+    modified: Time,
+    record: Record,
+}
+
+impl Deletions {
+    fn wants(self, size: u64, modified: Time) -> bool {
+        match self {
+            _ if size <= SMALL => true,
+            Deletions::None => false,
+            Deletions::Since(time) => modified >= time,
+            Deletions::All => true,
+        }
+    }
+}
+
+impl Repository {
+    /// Reads the records. One that is damaged or lacks the repository's seal is reported and ignored. Full keys only.
+    ///
+    /// # Errors
+    /// `RoleNeeded`; `NewerFormat` for a sealed record of a type that this version does not know.
+    pub fn records(&self, deletions: Deletions, observer: &dyn Observer) -> Result<Records> {
+        self.require_full("reading records")?;
+        let mut listed = Vec::new();
+        list_objects(&*self.storage, "records/", &mut |id, object| {
+            if deletions.wants(object.size, object.modified) {
+                listed.push((id, object.modified));
+            }
+        })
+        .context(|| "listing records")?;
+        let mut found = Vec::new();
+        for (name, modified) in listed {
+            let record = match self.record(&name) {
+                Ok(record) => record,
+                // Gone since it was listed.
+                Err(e) if e.kind() == Kind::ObjectMissing => continue,
+                Err(e) if e.kind() == Kind::Damaged => {
+                    observer.event(Event::Warning(&format!("a record is ignored: {e}")));
+                    continue;
+                }
+                Err(e) => return Err(e),
+            };
+            found.push(Found {
+                name,
+                modified,
+                record,
+            });
+        }
+        Ok(gather(found))
+    }
+
+    /// One record with the repository's seal. `Damaged` if it is not whole or lacks the seal.
+    fn record(&self, name: &Id) -> Result<Record> {
+        let key = format!("records/{name}");
+        let bytes = self.cached_object(&key, name, record::MAX_LEN as u64)?;
+        let sealed = |b: &Vec<u8>| record::verify(b, &self.keyring) == Some(true);
+        let Some(bytes) = bytes.filter(sealed) else {
+            return Err(crate::error::Error::damaged(format!(
+                "{key} does not carry this repository's seal"
+            ))
+            .hint("somebody else writes to this place, or it is damaged: check who has its keys"));
+        };
+        record::decode(&bytes).context(|| format!("reading {key}"))
+    }
+
+    /// The snapshot that a deletion holds: its manifest.
+    pub fn deleted_manifest(&self, deletion: &Deletion) -> Result<Manifest> {
+        match self.record(&deletion.record)?.change {
+            Change::Deletion { object, .. } => snapshot::open(&object, &self.keyring)
+                .context(|| format!("reading the deleted backup {}", deletion.snapshot.short())),
+            _ => Err(crate::error::Error::damaged("a record changed")),
+        }
+    }
+
+    /// Puts a record of `change`.
+    pub(crate) fn put_record(&self, change: Change) -> Result<Id> {
+        let record = Record {
+            change,
+            time: Time::local_now(),
+            nonce: Id16::random()?,
+        };
+        let bytes = record::encode(&record, &self.keyring)?;
+        let name = Id::sha256(&bytes);
+        self.put_new(&format!("records/{name}"), &bytes, &name, None)?;
+        Ok(name)
+    }
+
+    /// Is there a record that says it is the deletion of `snapshot`? For a writer key, which cannot tell whether a
+    /// full key made it.
+    pub fn claimed_deleted(&self, snapshot: &Id) -> Result<bool> {
+        let mut names = Vec::new();
+        list_objects(&*self.storage, "records/", &mut |id, object| {
+            if object.size > SMALL {
+                names.push(id);
+            }
+        })
+        .context(|| "listing records")?;
+        for name in names {
+            let key = format!("records/{name}");
+            let bytes = match self.cached_object(&key, &name, record::MAX_LEN as u64) {
+                Err(e) if matches!(e.kind(), Kind::ObjectMissing | Kind::Damaged) => continue,
+                other => other?,
+            };
+            let record = bytes.and_then(|b| record::decode(&b).ok());
+            if let Some(Change::Deletion {
+                snapshot: named, ..
+            }) = record.map(|r| r.change)
+                && named == *snapshot
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+/// Later records win: by the storage's clock, then by that of the host that wrote them; a pin wins against an unpin
+/// of the same moment.
+fn gather(mut found: Vec<Found>) -> Records {
+    found.sort_by_key(|f| {
+        let pin = matches!(f.record.change, Change::Pin(_));
+        (f.modified, f.record.time, pin, f.name)
+    });
+    let mut records = Records::default();
+    let mut pinned: BTreeMap<Id, bool> = BTreeMap::new();
+    for Found {
+        name,
+        modified,
+        record,
+    } in found
+    {
+        match record.change {
+            Change::Deletion { snapshot, .. } => records.deletions.push(Deletion {
+                record: name,
+                snapshot,
+                modified,
+            }),
+            Change::Pin(snapshot) => drop(pinned.insert(snapshot, true)),
+            Change::Unpin(snapshot) => drop(pinned.insert(snapshot, false)),
+            Change::Settings { retention, grace } => {
+                records.retention = Some(retention);
+                records.grace = grace.or(records.grace);
+            }
+            Change::Revocation(_) => {}
+        }
+    }
+    records.pins = pinned
+        .into_iter()
+        .filter_map(|(id, pinned)| pinned.then_some(id))
+        .collect();
+    records
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(modified: i64, time: i64, change: Change) -> Found {
+        Found {
+            name: Id([modified as u8; 32]),
+            modified: Time(modified),
+            record: Record {
+                change,
+                time: Time(time),
+                nonce: Id16::ZERO,
+            },
+        }
+    }
+
+    #[test]
+    fn the_later_of_pin_and_unpin_wins() {
+        let id = |n| Id([n; 32]);
+        let pins = |list: Vec<Found>| gather(list).pins.into_iter().collect::<Vec<_>>();
+        let (pin, unpin) = (|| Change::Pin(id(1)), || Change::Unpin(id(1)));
+        assert_eq!(
+            pins(vec![found(2, 0, pin()), found(1, 9, unpin())]),
+            [id(1)]
+        );
+        assert_eq!(pins(vec![found(1, 9, pin()), found(2, 0, unpin())]), []);
+        // Within one second of the storage's clock the host's decides, and then caution.
+        assert_eq!(pins(vec![found(1, 2, unpin()), found(1, 1, pin())]), []);
+        assert_eq!(
+            pins(vec![found(1, 1, unpin()), found(1, 1, pin())]),
+            [id(1)]
+        );
+    }
+
+    #[test]
+    fn the_last_settings_count() {
+        let settings = |last, grace: Option<u64>| Change::Settings {
+            retention: Retention {
+                last,
+                ..Retention::default()
+            },
+            grace: grace.map(Duration::from_secs),
+        };
+        let records = gather(vec![
+            found(2, 0, settings(2, None)),
+            found(1, 0, settings(1, Some(7200))),
+        ]);
+        assert_eq!(records.retention.map(|r| r.last), Some(2));
+        assert_eq!(records.grace, Some(Duration::from_secs(7200)));
+    }
+}
