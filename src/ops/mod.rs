@@ -2,6 +2,8 @@
 
 pub mod backup;
 pub mod maintenance;
+pub mod forget;
 pub mod opened;
 pub mod reach;
 pub mod restore;
+pub mod undelete;

@@ -4,7 +4,8 @@
 
 use super::Repository;
 use super::protocol::list_objects;
-use crate::error::{Context, Kind, Result};
+use super::threads::each_at_once;
+use crate::error::{Context, Error, Kind, Result};
 use crate::format::config::Retention;
 use crate::format::record::{self, Change, Record};
 use crate::format::snapshot::{self, Manifest};
@@ -85,8 +86,10 @@ impl Repository {
         })
         .context(|| "listing records")?;
         let mut found = Vec::new();
-        for (name, modified) in listed {
-            let record = match self.record(&name) {
+        let read = |(name, _): &(Id, Time)| self.record(name);
+        let all = each_at_once(self.threads.fetchers, &listed, &read);
+        for ((name, modified), record) in listed.into_iter().zip(all) {
+            let record = match record {
                 Ok(record) => record,
                 // Gone since it was listed.
                 Err(e) if e.kind() == Kind::ObjectMissing => continue,
@@ -111,10 +114,11 @@ impl Repository {
         let bytes = self.cached_object(&key, name, record::MAX_LEN as u64)?;
         let sealed = |b: &Vec<u8>| record::verify(b, &self.keyring) == Some(true);
         let Some(bytes) = bytes.filter(sealed) else {
-            return Err(crate::error::Error::damaged(format!(
-                "{key} does not carry this repository's seal"
-            ))
-            .hint("somebody else writes to this place, or it is damaged: check who has its keys"));
+            return Err(
+                Error::damaged(format!("{key} does not carry this repository's seal")).hint(
+                    "somebody else writes to this place, or it is damaged: check who has its keys",
+                ),
+            );
         };
         record::decode(&bytes).context(|| format!("reading {key}"))
     }
@@ -124,7 +128,7 @@ impl Repository {
         match self.record(&deletion.record)?.change {
             Change::Deletion { object, .. } => snapshot::open(&object, &self.keyring)
                 .context(|| format!("reading the deleted backup {}", deletion.snapshot.short())),
-            _ => Err(crate::error::Error::damaged("a record changed")),
+            _ => Err(Error::damaged("a record changed")),
         }
     }
 

@@ -82,14 +82,24 @@ impl Run {
         observer: Arc<dyn Observer>,
         stop: Stop,
     ) -> Result<Arc<Run>> {
+        let domain = repo.own_domain()?;
+        Self::start_in(repo, domain, observer, stop)
+    }
+
+    /// The same in any domain: whose chunks it reuses and stores, and in which epoch.
+    pub fn start_in(
+        repo: Arc<Repository>,
+        keys: Arc<DomainKeys>,
+        observer: Arc<dyn Observer>,
+        stop: Stop,
+    ) -> Result<Arc<Run>> {
         let mut viewer = Viewer::new(repo.storage.clone());
         let (view, index) = repo.view_and_index(&mut viewer, &*observer)?;
-        let session = repo.keyring.session()?;
-        let keys = repo.own_domain()?;
+        let session = repo.keyring.session_at(keys.epoch)?;
         let (sender, receiver) = crossbeam_channel::unbounded();
         let run = Arc::new(Run {
             grace: Grace(repo.config.grace),
-            writer: repo.writer(),
+            writer: keys.writer,
             repo,
             session,
             keys,

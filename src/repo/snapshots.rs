@@ -2,6 +2,7 @@
 
 use super::Repository;
 use super::protocol::list_objects;
+use super::threads::each_at_once;
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::entry::TreePath;
 use crate::format::snapshot::{self, Manifest};
@@ -146,8 +147,11 @@ impl Repository {
         self.require_full("listing backups")?;
         let mut found = Vec::new();
         let mut unreadable = 0;
-        for listed in self.list_snapshots()? {
-            match self.read_snapshot(&listed) {
+        let listed = self.list_snapshots()?;
+        let read = |l: &Listing| self.read_snapshot(l);
+        let all = each_at_once(self.threads.fetchers, &listed, &read);
+        for (listed, snapshot) in listed.iter().zip(all) {
+            match snapshot {
                 Ok(snapshot) if filter.matches(&snapshot.manifest) => found.push(snapshot),
                 Ok(_) => {}
                 // Gone since it was listed.
@@ -209,13 +213,5 @@ impl Repository {
                 several.len()
             ))),
         }
-    }
-
-    /// Removes the snapshot object. The space comes back with maintenance.
-    pub fn delete_snapshot(&self, id: &Id) -> Result<()> {
-        self.require_full("deleting backups")?;
-        self.storage
-            .delete(&format!("snapshots/{id}"))
-            .context(|| format!("deleting backup {}", id.short()))
     }
 }

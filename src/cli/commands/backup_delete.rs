@@ -4,6 +4,7 @@ use crate::cli::args::backup::Delete;
 use crate::cli::session::{Outcome, Session};
 use crate::error::Result;
 use crate::id::Id;
+use crate::ops::forget;
 use serde_json::json;
 
 /// Deletes backups. All names are looked up before anything is deleted.
@@ -24,9 +25,10 @@ pub fn run(session: &Session, flags: &Delete) -> Result<Outcome> {
             ids.push(id);
         }
     }
+    forget::refuse_pinned(&repo, &ids, &*session.reporter)?;
+    forget::delete(&repo, &ids, &*session.reporter, session.stop()?)?;
     let mut lines = Vec::new();
     for id in &ids {
-        repo.delete_snapshot(id)?;
         lines.push(format!("Deleted backup {}.", id.short()));
     }
     Ok(Outcome {

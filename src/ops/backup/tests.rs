@@ -350,10 +350,8 @@ fn a_writer_backs_up_and_reads_nothing() {
             .kind(),
         Kind::RoleNeeded
     );
-    assert_eq!(
-        repo.delete_snapshot(&id).unwrap_err().kind(),
-        Kind::RoleNeeded
-    );
+    let delete = crate::ops::forget::delete(&repo, &[id], &Silent, &Stop::default());
+    assert_eq!(delete.unwrap_err().kind(), Kind::RoleNeeded);
     assert_eq!(repo.keys().unwrap_err().kind(), Kind::RoleNeeded);
     let add = repo
         .add_key(&Passphrase::new("x"), Role::Full, "")

@@ -1,0 +1,251 @@
+//! Deleting backups: those that are named, or those that no rule of retention keeps.
+//!
+//! A record with the snapshot in it goes first, the snapshot second. Data goes with maintenance, not before the grace
+//! period is over; until then the record brings the backup back.
+
+#[cfg(test)]
+mod tests;
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::format::record::Change;
+use crate::id::Id;
+use crate::policy::{GroupBy, GroupKey, Item, Policy};
+use crate::repo::Repository;
+use crate::repo::records::{Deletions, Records};
+use crate::repo::snapshots::{Snapshot, SnapshotFilter};
+use crate::repo::threads::each_at_once;
+use crate::report::{Event, Observer, Stop};
+use crate::storage::Storage;
+use jiff::tz::TimeZone;
+use std::collections::BTreeMap;
+
+/// Backups whose records are written before the first of them is deleted.
+const BATCH: usize = 100;
+
+/// What is forgotten, and what is not.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// The groups, in the order of their keys.
+    pub groups: Vec<Group>,
+    /// Backups that cannot be read: they stay.
+    pub unreadable: usize,
+}
+
+/// The backups of one group, oldest first.
+#[derive(Debug)]
+pub struct Group {
+    /// What they share.
+    pub key: GroupKey,
+    /// Those that stay, and why.
+    pub keep: Vec<(Snapshot, Vec<String>)>,
+    /// Those that go.
+    pub remove: Vec<Snapshot>,
+    /// No rule keeps any of this group, so all of it stays.
+    pub spared: bool,
+}
+
+impl Plan {
+    /// The backups that go.
+    pub fn removed(&self) -> Vec<Id> {
+        let groups = self.groups.iter();
+        groups.flat_map(|g| g.remove.iter().map(|s| s.id)).collect()
+    }
+}
+
+/// The policy that is in force where none is given: the repository's, as its records or its config say.
+///
+/// # Errors
+/// `Usage` if it has none; `NewerFormat` if it has rules that this version does not know.
+pub fn policy_in_force(repo: &Repository, records: &Records) -> Result<Policy> {
+    let rules = records.retention.unwrap_or(repo.config().retention);
+    if rules.unknown {
+        return Err(Error::new(
+            Kind::NewerFormat,
+            "the repository's retention has rules that this version does not know",
+        )
+        .hint("use the newest version of corso"));
+    }
+    Ok(Policy::from(&rules))
+}
+
+/// Decides what goes, and changes nothing. An empty `policy` stands for the repository's own.
+///
+/// Pinned backups stay, and so does a whole group of which no rule keeps any: that is what a mistyped tag would look
+/// like.
+pub fn plan(
+    repo: &Repository,
+    policy: &Policy,
+    group_by: GroupBy,
+    filter: &SnapshotFilter,
+    observer: &dyn Observer,
+) -> Result<Plan> {
+    repo.require_full("forgetting backups")?;
+    let records = repo.records(Deletions::None, observer)?;
+    let in_force = policy_in_force(repo, &records)?;
+    let policy = if policy.is_empty() { &in_force } else { policy };
+    if policy.is_empty() {
+        return Err(
+            Error::usage("there is no rule that says which backups to keep")
+                .hint("give one or more, such as --keep-daily 7 --keep-monthly 12"),
+        );
+    }
+    let (snapshots, unreadable) = repo.snapshots(filter, observer)?;
+    let mut groups: BTreeMap<GroupKey, Vec<Snapshot>> = BTreeMap::new();
+    for snapshot in snapshots {
+        let key = group_by.key(&snapshot.manifest);
+        groups.entry(key).or_default().push(snapshot);
+    }
+    let judge = Judge {
+        policy,
+        records: &records,
+        repo,
+    };
+    let groups: Vec<Group> = groups
+        .into_iter()
+        .map(|(key, group)| judge.group(key, group))
+        .collect();
+    for group in groups.iter().filter(|g| g.spared) {
+        let text = format!(
+            "no rule keeps any backup of {}; all of them stay",
+            describe(&group.key)
+        );
+        observer.event(Event::Warning(&text));
+    }
+    Ok(Plan { groups, unreadable })
+}
+
+struct Judge<'a> {
+    policy: &'a Policy,
+    records: &'a Records,
+    repo: &'a Repository,
+}
+
+impl Judge<'_> {
+    fn group(&self, key: GroupKey, mut group: Vec<Snapshot>) -> Group {
+        group.sort_by_key(|s| (s.age_time(), s.id));
+        let items: Vec<Item> = group
+            .iter()
+            .map(|s| Item {
+                time: s.age_time(),
+                id: s.id,
+                tags: &s.manifest.tags,
+            })
+            .collect();
+        let now = self.repo.storage().now();
+        let reasons = self.policy.reasons(&items, &TimeZone::system(), now);
+        let spared = reasons.iter().all(Vec::is_empty);
+        let (mut keep, mut remove) = (Vec::new(), Vec::new());
+        for (snapshot, mut why) in group.into_iter().zip(reasons) {
+            if self.records.pins.contains(&snapshot.id) {
+                why.push("pinned".to_owned());
+            }
+            if spared {
+                why.push("no rule keeps any of its group".to_owned());
+            }
+            match why.is_empty() {
+                true => remove.push(snapshot),
+                false => keep.push((snapshot, why)),
+            }
+        }
+        Group {
+            key,
+            keep,
+            remove,
+            spared,
+        }
+    }
+}
+
+/// A group for people: `host web1, paths /etc /home, tags a,b, writer 12345678`.
+pub fn describe(key: &GroupKey) -> String {
+    let mut parts = Vec::new();
+    if let Some(host) = &key.host {
+        parts.push(format!("host {host}"));
+    }
+    if let Some(paths) = &key.paths {
+        let paths: Vec<String> = paths.iter().map(|p| crate::report::printable(p)).collect();
+        parts.push(format!("paths {}", paths.join(" ")));
+    }
+    if let Some(tags) = &key.tags {
+        parts.push(match tags.is_empty() {
+            true => "no tags".to_owned(),
+            false => format!("tags {}", tags.join(",")),
+        });
+    }
+    if key.writer != crate::id::Id16::ZERO {
+        parts.push(format!("writer {}", key.writer.short()));
+    }
+    match parts.is_empty() {
+        true => "all hosts and paths".to_owned(),
+        false => parts.join(", "),
+    }
+}
+
+/// Refuses if one of `ids` is pinned.
+pub fn refuse_pinned(repo: &Repository, ids: &[Id], observer: &dyn Observer) -> Result<()> {
+    let records = repo.records(Deletions::None, observer)?;
+    match ids.iter().find(|id| records.pins.contains(id)) {
+        None => Ok(()),
+        Some(id) => Err(Error::failed(format!("backup {} is pinned", id.short()))
+            .hint("take the pin off first with `corso backup unpin`; nothing was deleted")),
+    }
+}
+
+/// Deletes backups, whatever retention and pins say. One that is gone already is fine; one whose object is damaged
+/// goes without a record and cannot be brought back.
+///
+/// # Errors
+/// `RoleNeeded`, the stop, and what the storage fails with, above all `PermissionDenied`; the message says how many
+/// were deleted before.
+pub fn delete(repo: &Repository, ids: &[Id], observer: &dyn Observer, stop: &Stop) -> Result<()> {
+    repo.require_full("deleting backups")?;
+    let mut done = 0;
+    for batch in ids.chunks(BATCH) {
+        stop.check()?;
+        let record = |id: &Id| record(repo, id, observer);
+        let recorded = each_at_once(repo.threads.fetchers, batch, &record);
+        recorded.into_iter().collect::<Result<()>>()?;
+        let keys: Vec<String> = batch.iter().map(|id| format!("snapshots/{id}")).collect();
+        let results = repo.storage.delete_many(&keys);
+        done += results.iter().filter(|r| r.is_ok()).count();
+        for (id, result) in batch.iter().zip(results) {
+            result.map_err(|e| explain(e, id, done, ids.len()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts the record that a backup is deleted.
+fn record(repo: &Repository, id: &Id, observer: &dyn Observer) -> Result<()> {
+    let object = match repo.snapshot_object(id) {
+        Ok(object) => object,
+        Err(e) if e.kind() == Kind::ObjectMissing => return Ok(()),
+        Err(e) if e.kind() == Kind::Damaged => {
+            observer.event(Event::Warning(&format!(
+                "backup {} is damaged: once deleted it cannot be brought back",
+                id.short()
+            )));
+            return Ok(());
+        }
+        Err(e) => return Err(e),
+    };
+    let change = Change::Deletion {
+        snapshot: *id,
+        object,
+    };
+    repo.put_record(change)
+        .context(|| format!("deleting backup {}", id.short()))
+        .map(drop)
+}
+
+fn explain(error: Error, id: &Id, done: usize, all: usize) -> Error {
+    let denied = error.kind() == Kind::PermissionDenied;
+    let error = error.context(format!(
+        "deleting backup {} ({done} of {all} were deleted)",
+        id.short()
+    ));
+    match denied {
+        true => error.hint("these storage keys may not delete: use keys that may; until then the backup stays as it is"),
+        false => error,
+    }
+}
