@@ -10,6 +10,7 @@ pub mod protocol;
 mod put;
 pub mod reader;
 pub mod records;
+mod rollback;
 pub mod run;
 pub mod slots;
 pub mod snapshots;

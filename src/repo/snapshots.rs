@@ -152,8 +152,7 @@ impl Repository {
         let all = each_at_once(self.threads.fetchers, &listed, &read);
         for (listed, snapshot) in listed.iter().zip(all) {
             match snapshot {
-                Ok(snapshot) if filter.matches(&snapshot.manifest) => found.push(snapshot),
-                Ok(_) => {}
+                Ok(snapshot) => found.push(snapshot),
                 // Gone since it was listed.
                 Err(e) if e.kind() == Kind::ObjectMissing => {}
                 Err(e) if e.kind() == Kind::Damaged => {
@@ -166,6 +165,8 @@ impl Repository {
                 Err(e) => return Err(e),
             }
         }
+        self.notice_rollback(&listed, Some(&found), observer);
+        found.retain(|s| filter.matches(&s.manifest));
         found.sort_by_key(|s| (s.manifest.time, s.id));
         Ok((found, unreadable))
     }
@@ -185,15 +186,15 @@ impl Repository {
                     .hint("`corso backup list` shows what there is")
             });
         }
-        self.read_snapshot(&self.resolve_listed(text)?)
+        self.read_snapshot(&self.resolve_listed(text, observer)?)
     }
 
     /// The id that `text` (a whole id or a unique prefix) stands for.
-    pub fn resolve(&self, text: &str) -> Result<Id> {
-        self.resolve_listed(text).map(|listed| listed.id)
+    pub fn resolve(&self, text: &str, observer: &dyn Observer) -> Result<Id> {
+        self.resolve_listed(text, observer).map(|listed| listed.id)
     }
 
-    fn resolve_listed(&self, text: &str) -> Result<Listing> {
+    fn resolve_listed(&self, text: &str, observer: &dyn Observer) -> Result<Listing> {
         if text.len() < 4 || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
             return Err(Error::usage(format!(
                 "{text:?} is not a backup: give `latest`, or 4 to 64 digits of an id"
@@ -201,6 +202,7 @@ impl Repository {
         }
         let wanted = text.to_ascii_lowercase();
         let mut matching = self.list_snapshots()?;
+        self.notice_rollback(&matching, None, observer);
         matching.retain(|listed| listed.id.hex().starts_with(&wanted));
         match matching.as_slice() {
             [one] => Ok(*one),

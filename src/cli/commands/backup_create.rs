@@ -22,7 +22,7 @@ pub fn run(session: &Session, flags: &Create) -> Result<Outcome> {
         .collect::<Result<Vec<_>>>()?;
     let filter = patterns(flags)?;
     let repo = super::open(session)?;
-    let parent = parent(flags, &repo)?;
+    let parent = parent(session, flags, &repo)?;
     let stop = session.stop()?;
     crate::fs::raise_open_files_limit();
     let (exclude_caches, one_file_system) = (flags.exclude_caches, flags.one_file_system);
@@ -95,11 +95,14 @@ fn patterns(flags: &Create) -> Result<Filter> {
     Ok(filter)
 }
 
-fn parent(flags: &Create, repo: &Repository) -> Result<Parent> {
+fn parent(session: &Session, flags: &Create, repo: &Repository) -> Result<Parent> {
     match flags.parent.as_deref().filter(|p| !p.is_empty()) {
         None | Some("latest") => Ok(Parent::Newest),
         Some("none") => Ok(Parent::None),
-        Some(id) => repo.resolve(id).map(Parent::Given).context(|| "--parent"),
+        Some(id) => repo
+            .resolve(id, &*session.reporter)
+            .map(Parent::Given)
+            .context(|| "--parent"),
     }
 }
 

@@ -19,7 +19,7 @@ pub fn run(session: &Session, flags: &Delete) -> Result<Outcome> {
         // By its name alone, so that a backup that cannot be read can be deleted too.
         let id = match name.as_str() {
             "latest" => super::find(session, &repo, name)?.id,
-            name => repo.resolve(name)?,
+            name => repo.resolve(name, &*session.reporter)?,
         };
         if !ids.contains(&id) {
             ids.push(id);
