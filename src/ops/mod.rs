@@ -1,8 +1,8 @@
 //! Operations: plan, then execute; they emit events and never print.
 
 pub mod backup;
-pub mod maintenance;
 pub mod forget;
+pub mod maintenance;
 pub mod opened;
 pub mod reach;
 pub mod restore;
