@@ -240,7 +240,24 @@ pub const EXTRAS: &[Extra] = &[
     },
     Extra {
         flag: "--grace",
-        default: "24h",
+        default: "24h at init, else the repository's",
+        ..NONE
+    },
+    Extra {
+        flag: "--mode",
+        default: "complete",
+        choices: &["complete", "metadata"],
+        ..NONE
+    },
+    Extra {
+        flag: "--max-repack",
+        default: "no limit",
+        ..NONE
+    },
+    Extra {
+        flag: "--prices",
+        env: &["CORSO_PRICES"],
+        default: "those of Amazon S3 Standard in us-east-1; nothing for a folder",
         ..NONE
     },
     Extra {

@@ -27,6 +27,8 @@ pub enum RepoCommand {
     UpdatePassphrase(UpdatePassphrase),
     /// `corso repo key`
     Key(Key),
+    /// `corso repo maintenance`
+    Maintenance(Maintenance),
 }
 
 /// Create a new repository.
@@ -165,4 +167,29 @@ pub struct KeyRemove {
     /// id of the key, or a unique beginning of it
     #[argh(positional, arg_name = "KEY")]
     pub key: String,
+}
+
+/// Free what no backup needs any more, and keep the repository quick. May run at any time, beside anything.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "maintenance", help_triggers("--help"))]
+pub struct Maintenance {
+    /// complete: everything; metadata: only merge index objects and delete what is due
+    #[argh(option, arg_name = "MODE")]
+    pub mode: Option<String>,
+
+    /// say what would be done, and what it would cost, and change nothing
+    #[argh(switch)]
+    pub dry_run: bool,
+
+    /// wait longer than the repository's grace period before deleting, or not at all: 0 if nothing else runs now
+    #[argh(option, arg_name = "DURATION")]
+    pub grace: Option<String>,
+
+    /// move at most so much data in order to free space
+    #[argh(option, arg_name = "SIZE")]
+    pub max_repack: Option<String>,
+
+    /// what storage and requests cost, such as storage=0.006,egress=0.01
+    #[argh(option, arg_name = "PRICES")]
+    pub prices: Option<String>,
 }

@@ -8,6 +8,7 @@ mod repo_connect;
 mod repo_disconnect;
 mod repo_init;
 mod repo_key;
+mod repo_maintenance;
 mod repo_passphrase;
 mod repo_status;
 mod restore;
@@ -48,6 +49,7 @@ pub fn run(session: &Session) -> Result<Outcome> {
                 KeyCommand::Add(add) => repo_key::add(session, add),
                 KeyCommand::Remove(remove) => repo_key::remove(session, remove),
             },
+            RepoCommand::Maintenance(flags) => repo_maintenance::run(session, flags),
         },
         Command::Backup(backup) => match &backup.command {
             BackupCommand::Create(create) => backup_create::run(session, create),

@@ -85,6 +85,15 @@ pub const COMMANDS: &[CommandExtra] = &[
         examples: &["corso repo key remove 5d41402a"],
     },
     CommandExtra {
+        path: &["repo", "maintenance"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "[flags]",
+        examples: &[
+            "corso repo maintenance",
+            "corso repo maintenance --dry-run --prices storage=0.006,egress=0.01",
+        ],
+    },
+    CommandExtra {
         path: &["backup", "create"],
         groups: &[S3, Filesystem, Passphrase],
         usage: "PATH... [flags]",
