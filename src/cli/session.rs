@@ -41,7 +41,7 @@ pub struct Outcome {
     pub json: serde_json::Value,
     /// Lines for standard error, such as `Connected to S3 bucket B.`
     pub lines: Vec<String>,
-    /// Exit code: 0, or 3 for a backup with unreadable files.
+    /// Exit code: 0, 1 for a check that found errors, or 3 for a backup with unreadable files.
     pub code: u8,
 }
 

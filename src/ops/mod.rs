@@ -1,9 +1,13 @@
 //! Operations: plan, then execute; they emit events and never print.
 
 pub mod backup;
+pub mod check;
 pub mod forget;
 pub mod maintenance;
 pub mod opened;
 pub mod reach;
 pub mod restore;
+pub mod survey;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod undelete;

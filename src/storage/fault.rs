@@ -261,6 +261,10 @@ impl<S: Storage> Storage for FaultStorage<S> {
         self.around(Op::Head, key, || self.inner.head(key))
     }
 
+    fn checksum(&self, key: &str) -> Result<Option<crate::id::Id>> {
+        self.around(Op::Head, key, || self.inner.checksum(key))
+    }
+
     fn list(&self, prefix: &str, each: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<Listed> {
         self.around(Op::List, prefix, || self.inner.list(prefix, each))
     }

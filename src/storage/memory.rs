@@ -49,6 +49,11 @@ struct State {
     usage: Usage,
 }
 
+/// The objects of a [`MemoryStorage`] at one moment.
+#[derive(Clone)]
+pub struct Saved(BTreeMap<String, Object>);
+
+#[derive(Clone)]
 struct Object {
     body: Arc<[u8]>,
     modified: Time,
@@ -140,6 +145,16 @@ impl MemoryStorage {
         let each = state.objects.iter();
         each.map(|(k, o)| (k.clone(), o.body.clone(), o.modified))
             .collect()
+    }
+
+    /// All objects as they are, to come back to. Cheap: bodies are shared.
+    pub fn save(&self) -> Saved {
+        Saved(self.state().objects.clone())
+    }
+
+    /// Back to what was saved, times included.
+    pub fn load(&self, saved: &Saved) {
+        self.state().objects = saved.0.clone();
     }
 
     /// Replaces an object's bytes without a request and without a new time, as rot would. Gives whether it is there.

@@ -75,6 +75,12 @@ pub trait Storage: Send + Sync {
     /// Size and time of one object.
     fn head(&self, key: &str) -> Result<ObjectInfo>;
 
+    /// The SHA-256 of an object that the storage itself took and keeps, without a download; `None` where it keeps none.
+    fn checksum(&self, key: &str) -> Result<Option<Id>> {
+        let _ = key;
+        Ok(None)
+    }
+
     /// Every object whose key starts with `prefix` (which ends with `/` or is a whole key), in key order, page by
     /// page; an error from `each` stops the listing and is returned. Keys that are not of the form of the
     /// contract (strangers in the bucket) are passed over.
@@ -147,6 +153,9 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
     }
     fn head(&self, key: &str) -> Result<ObjectInfo> {
         (**self).head(key)
+    }
+    fn checksum(&self, key: &str) -> Result<Option<Id>> {
+        (**self).checksum(key)
     }
     fn list(&self, prefix: &str, each: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<Listed> {
         (**self).list(prefix, each)

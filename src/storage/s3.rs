@@ -275,6 +275,21 @@ impl Storage for S3Storage {
         })
     }
 
+    /// Only where puts carry one. A checksum of another form (of the parts of a copy in parts) counts as none.
+    fn checksum(&self, key: &str) -> Result<Option<Id>> {
+        use base64::Engine;
+        if !self.client.provider().checksum {
+            return Ok(None);
+        }
+        let answer = self.send(
+            &request::head_checksum(&self.full_key(key)?),
+            Limits::default(),
+        )?;
+        let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).ok();
+        let bytes = answer.header("x-amz-checksum-sha256").and_then(decode);
+        Ok(bytes.and_then(|bytes| Id::from_slice(&bytes).ok()))
+    }
+
     fn list(&self, prefix: &str, each: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<Listed> {
         let full = format!("{}{prefix}", self.prefix);
         let mut began = None;

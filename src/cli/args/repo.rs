@@ -29,6 +29,8 @@ pub enum RepoCommand {
     Key(Key),
     /// `corso repo maintenance`
     Maintenance(Maintenance),
+    /// `corso repo check`
+    Check(Check),
 }
 
 /// Create a new repository.
@@ -192,4 +194,21 @@ pub struct Maintenance {
     /// what storage and requests cost, such as storage=0.006,egress=0.01
     #[argh(option, arg_name = "PRICES")]
     pub prices: Option<String>,
+}
+
+/// Check that every backup is complete and nothing is damaged.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "check", help_triggers("--help"))]
+pub struct Check {
+    /// also read and verify all data
+    #[argh(switch)]
+    pub read_data: bool,
+
+    /// also read and verify a part of the data: 5% at random, part 1/7, or 10G at random
+    #[argh(option, arg_name = "PART")]
+    pub read_data_subset: Option<String>,
+
+    /// also ask the storage for the checksums that it keeps: one request a pack, no download
+    #[argh(switch)]
+    pub checksums: bool,
 }

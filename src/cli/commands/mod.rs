@@ -4,6 +4,7 @@ mod backup_create;
 mod backup_delete;
 mod backup_details;
 mod backup_list;
+mod repo_check;
 mod repo_connect;
 mod repo_disconnect;
 mod repo_init;
@@ -50,6 +51,7 @@ pub fn run(session: &Session) -> Result<Outcome> {
                 KeyCommand::Remove(remove) => repo_key::remove(session, remove),
             },
             RepoCommand::Maintenance(flags) => repo_maintenance::run(session, flags),
+            RepoCommand::Check(check) => repo_check::run(session, check),
         },
         Command::Backup(backup) => match &backup.command {
             BackupCommand::Create(create) => backup_create::run(session, create),

@@ -94,6 +94,12 @@ pub const COMMANDS: &[CommandExtra] = &[
         ],
     },
     CommandExtra {
+        path: &["repo", "check"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "[--read-data | --read-data-subset PART] [--checksums] [flags]",
+        examples: &["corso repo check", "corso repo check --read-data-subset 5%"],
+    },
+    CommandExtra {
         path: &["backup", "create"],
         groups: &[S3, Filesystem, Passphrase],
         usage: "PATH... [flags]",

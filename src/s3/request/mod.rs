@@ -14,7 +14,7 @@ pub use delete_object::delete_object;
 pub use delete_objects::{MAX_DELETE, delete_objects};
 pub use get_object::{get_object, get_object_range};
 pub use head_bucket::head_bucket;
-pub use head_object::head_object;
+pub use head_object::{head_checksum, head_object};
 pub use list_objects::{ListPage, list_objects};
 pub use put_object::{Put, put_object};
 

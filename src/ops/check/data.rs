@@ -1,0 +1,220 @@
+//! Reading packs whole: hash, MAC, directory, the index's rows, every chunk.
+
+use super::needs::is_damage;
+use super::packs::known;
+use super::report::{CheckReport, What};
+use super::subset::Subset;
+use crate::error::{Error, Result};
+use crate::format::container::MAX_OBJECT;
+use crate::format::pack::{Object, PackRow};
+use crate::id::Id;
+use crate::index::{IndexPack, Pack};
+use crate::ops::survey::{Health, Survey, frames, rows_of};
+use crate::repo::gate::Gate;
+use crate::repo::{Repository, pack_key};
+use crate::report::{Event, Observer, Progress, Stop};
+use crate::units::MIB;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Packs at a time.
+const READERS: usize = 4;
+/// Bytes of packs in memory; one larger pack may come alone.
+const MEMORY: u64 = 160 * MIB;
+
+/// Damaged packs whose rows are in memory at a time.
+const SUSPECTS: usize = 16;
+
+/// What came of reading a pack.
+enum Verdict {
+    /// It is whole, and what the index says.
+    Whole,
+    /// It is not: these rows do not open, the rest does.
+    Rows(String, Vec<PackRow>),
+    /// It is damaged; what of it can be read has to be tried.
+    Damaged(String),
+}
+
+struct Work<'a> {
+    repo: &'a Repository,
+    packs: Vec<(Id, u64)>,
+    /// What the index says of each pack.
+    said: HashMap<Id, Vec<Pack>>,
+    next: AtomicUsize,
+    gate: Gate,
+    stop: &'a Stop,
+}
+
+/// Reads the packs that `subset` chooses.
+pub fn read(
+    repo: &Repository,
+    survey: &Survey,
+    subset: &Subset,
+    observer: &dyn Observer,
+    stop: &Stop,
+    report: &mut CheckReport,
+    health: &mut Health,
+) -> Result<()> {
+    observer.event(Event::Phase("reading packs"));
+    let packs = subset.choose(known(survey))?;
+    let mut said: HashMap<Id, Vec<Pack>> = packs.iter().map(|(id, _)| (*id, Vec::new())).collect();
+    survey.index.for_each_pack(&mut |pack| {
+        if let Some(list) = said.get_mut(&pack.name) {
+            list.push(pack.clone());
+        }
+    });
+    let bytes_total = packs.iter().map(|(_, size)| size).sum();
+    let work = Work {
+        repo,
+        said,
+        next: AtomicUsize::new(0),
+        gate: Gate::new(MEMORY),
+        stop,
+        packs,
+    };
+    let outcome = Mutex::new((report, health, HashMap::new(), Ok(())));
+    let take = |name: &Id, size: u64, verdict: Result<Verdict>| {
+        let (report, health, suspects, failed) =
+            &mut *outcome.lock().unwrap_or_else(PoisonError::into_inner);
+        match verdict {
+            Ok(verdict) => {
+                report.packs_read += 1;
+                report.bytes_read += size;
+                match verdict {
+                    Verdict::Whole => {}
+                    Verdict::Rows(why, rows) => {
+                        report.add(What::Pack, pack_key(name), why);
+                        health.set_bad_frames(*name, &rows);
+                    }
+                    Verdict::Damaged(why) => drop(suspects.insert(*name, why)),
+                }
+            }
+            Err(e) => {
+                work.next.store(work.packs.len(), Ordering::Relaxed);
+                if failed.is_ok() {
+                    *failed = Err(e);
+                }
+            }
+        }
+        observer.event(Event::Progress(Progress {
+            files: report.packs_read,
+            files_total: work.packs.len() as u64,
+            bytes: report.bytes_read,
+            bytes_total,
+            transferred: report.bytes_read,
+            errors: (report.findings.len() + suspects.len()) as u64,
+        }));
+    };
+    std::thread::scope(|scope| {
+        (0..READERS.min(work.packs.len())).for_each(|_| drop(scope.spawn(|| work.run(&take))));
+    });
+    let (report, health, suspects, done) =
+        outcome.into_inner().unwrap_or_else(PoisonError::into_inner);
+    done?;
+    try_suspects(repo, survey, suspects, stop, report, health)
+}
+
+/// Tries each chunk of damaged packs by itself, so that no more counts as lost than is.
+fn try_suspects(
+    repo: &Repository,
+    survey: &Survey,
+    suspects: HashMap<Id, String>,
+    stop: &Stop,
+    report: &mut CheckReport,
+    health: &mut Health,
+) -> Result<()> {
+    if suspects.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<Id> = suspects.keys().copied().collect();
+    for some in names.chunks(SUSPECTS) {
+        let mut rows = rows_of(&survey.index, &some.iter().copied().collect())?;
+        for name in some {
+            stop.check()?;
+            let why = suspects.get(name).cloned().unwrap_or_default();
+            let said = rows.remove(name).unwrap_or_default();
+            match repo.storage().get(&pack_key(name), MAX_OBJECT) {
+                Ok(bytes) => {
+                    let tried = frames(repo, &bytes, &said)?;
+                    let bad: Vec<PackRow> = tried.bad.iter().map(|(_, row)| *row).collect();
+                    let of = bad.len() + tried.good.len();
+                    let why = format!("{why}; {} of its {of} chunks do not open", bad.len());
+                    report.add(What::Pack, pack_key(name), why);
+                    health.set_bad_frames(*name, &bad);
+                }
+                Err(e) if is_damage(&e) => {
+                    report.add(What::Pack, pack_key(name), e.message());
+                    health.set_bad(*name);
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Work<'_> {
+    fn run(&self, take: &(dyn Fn(&Id, u64, Result<Verdict>) + Sync)) {
+        while let Some((name, size)) = self.packs.get(self.next.fetch_add(1, Ordering::Relaxed)) {
+            if !self.gate.enter(*size, &|| self.stop.requested()) {
+                take(name, *size, self.stop.check().map(|()| Verdict::Whole));
+                return;
+            }
+            let said = self.said.get(name).map(Vec::as_slice).unwrap_or_default();
+            let verdict = self
+                .stop
+                .check()
+                .and_then(|()| examine(self.repo, name, said));
+            self.gate.leave(*size);
+            take(name, *size, verdict);
+        }
+    }
+}
+
+/// Reads a pack and holds it against what the index says of it.
+fn examine(repo: &Repository, name: &Id, said: &[Pack]) -> Result<Verdict> {
+    let key = pack_key(name);
+    let examined = repo.storage().get(&key, MAX_OBJECT).and_then(|bytes| {
+        if Id::sha256(&bytes) != *name {
+            return Err(Error::damaged("its bytes do not have the hash of its name"));
+        }
+        let object = Object::open(&bytes, &repo.keyring)?;
+        Ok(compare(&object, name, bytes.len() as u64, said))
+    });
+    match examined {
+        // Deleted since it was listed: if that matters, the try says so.
+        Err(e) if is_damage(&e) => Ok(Verdict::Damaged(e.message())),
+        Err(e) => Err(e.context(format!("reading {key}"))),
+        whole => whole,
+    }
+}
+
+fn compare(object: &Object<'_>, name: &Id, size: u64, said: &[Pack]) -> Verdict {
+    let bad: Vec<PackRow> = object
+        .rows
+        .par_iter()
+        .filter(|row| object.chunk(row).is_err())
+        .copied()
+        .collect();
+    let whole = IndexPack {
+        pack: *name,
+        size,
+        kind: object.kind() as u8,
+        rows: object.rows.clone(),
+    };
+    let digest = Pack::new(&object.trailer.writer, &whole).digest;
+    if !bad.is_empty() {
+        let why = format!(
+            "{} of its {} chunks do not open",
+            bad.len(),
+            object.rows.len()
+        );
+        return Verdict::Rows(why, bad);
+    }
+    match said.iter().all(|pack| pack.digest == digest) {
+        true => Verdict::Whole,
+        false => Verdict::Rows("the index describes it wrongly".into(), Vec::new()),
+    }
+}

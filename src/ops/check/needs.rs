@@ -1,0 +1,113 @@
+//! What an entry needs, and whether it is there.
+
+use crate::error::{Error, Kind, Result};
+use crate::format::entry::{Content, Entry};
+use crate::format::tree::{NodeSource, Pieces};
+use crate::id::{Id, Id16};
+use crate::ops::reach::each_content;
+use crate::ops::survey::{Health, Held};
+
+/// What is lost of one entry.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// Content bytes in chunks that are nowhere.
+    pub bytes: u64,
+    /// Its list of chunks cannot be read to its end: more may be lost than is counted.
+    pub list: bool,
+    /// Its extents, attributes, descriptor or streams.
+    pub extras: bool,
+}
+
+impl Lost {
+    /// Nothing is.
+    pub fn is_nothing(&self) -> bool {
+        *self == Lost::default()
+    }
+
+    /// For people.
+    pub fn describe(&self, size: u64) -> String {
+        let mut parts = Vec::new();
+        if self.bytes > 0 {
+            parts.push(format!("{} of {size} bytes are lost", self.bytes));
+        }
+        if self.list {
+            parts.push("its list of chunks is damaged".to_string());
+        }
+        if self.extras {
+            parts.push("extents, extended attributes or the like are lost".to_string());
+        }
+        parts.join("; ")
+    }
+}
+
+/// Looks up what entries of one domain need.
+pub struct Needs<'a, S: ?Sized> {
+    health: &'a Health,
+    writer: Id16,
+    source: &'a S,
+    /// The chunk asked for last, which was there: neighbours share bundles.
+    last: Option<Id>,
+    /// Chunks that are only in packs which a tombstone names.
+    pub dying: u64,
+}
+
+impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
+    /// Lists are read from `source`.
+    pub fn new(health: &'a Health, writer: Id16, source: &'a S) -> Self {
+        Needs {
+            health,
+            writer,
+            source,
+            last: None,
+            dying: 0,
+        }
+    }
+
+    /// What is lost of `entry`.
+    ///
+    /// # Errors
+    /// Other failures than damage.
+    pub fn lost(&mut self, entry: &Entry) -> Result<Lost> {
+        let mut lost = Lost::default();
+        (lost.bytes, lost.list) = self.content(&entry.content)?;
+        let mut first = true;
+        each_content(entry, &mut |content| {
+            // The file's own content comes first, and has been counted.
+            if !std::mem::take(&mut first) {
+                lost.extras |= self.content(content)? != (0, false);
+            }
+            Ok(())
+        })?;
+        Ok(lost)
+    }
+
+    /// How many bytes are in chunks that are nowhere, and whether a list is damaged.
+    fn content(&mut self, content: &Content) -> Result<(u64, bool)> {
+        let mut lost = 0u64;
+        for piece in Pieces::new(self.source, content) {
+            let piece = match piece {
+                Ok(piece) => piece,
+                Err(e) if is_damage(&e) => return Ok((lost, true)),
+                Err(e) => return Err(e),
+            };
+            if self.last == Some(piece.chunk) {
+                continue;
+            }
+            match self.health.held(&self.writer, &piece.chunk)? {
+                Held::No => {
+                    lost = lost.saturating_add(piece.len);
+                    continue;
+                }
+                Held::Dying => self.dying += 1,
+                Held::Yes => {}
+            }
+            self.last = Some(piece.chunk);
+        }
+        Ok((lost, false))
+    }
+}
+
+/// Is this about stored data, not about the way to it?
+pub fn is_damage(error: &Error) -> bool {
+    matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
+}

@@ -1,0 +1,87 @@
+//! Reading index objects from the storage, and nothing else.
+
+use crate::error::{Context, Error, Kind, Result};
+use crate::format::index as index_format;
+use crate::id::Id;
+use crate::index::{self, Index, Sink};
+use crate::repo::Repository;
+use crate::report::Stop;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+/// Index objects fetched at a time; each is at most a few MiB.
+const FETCHERS: usize = 4;
+
+/// An object whose name is the hash of its bytes.
+///
+/// # Errors
+/// `Damaged` if it is not, at a second look either: the way here may have damaged the first answer.
+pub fn read_object(repo: &Repository, key: &str, name: &Id, limit: u64) -> Result<Vec<u8>> {
+    for last in [false, true] {
+        match repo.storage().get(key, limit) {
+            Ok(bytes) if Id::sha256(&bytes) == *name => return Ok(bytes),
+            Err(e) if e.kind() != Kind::Damaged || last => {
+                return Err(e.context(format!("reading {key}")));
+            }
+            _ => {}
+        }
+    }
+    Err(Error::damaged("its bytes do not have the hash of its name"))
+}
+
+/// The index of all objects in `names`, built in `folder` (which must be empty) or in memory; and those that are
+/// damaged.
+pub(super) fn index(
+    repo: &Repository,
+    folder: Option<&Path>,
+    names: &BTreeSet<Id>,
+    stop: &Stop,
+) -> Result<(Index, BTreeMap<Id, Error>)> {
+    let mut damaged = BTreeMap::new();
+    let current: Vec<Id> = names.iter().copied().collect();
+    let synced = index::sync(folder, None, &current, &mut |missing, sink| {
+        damaged.clear();
+        missing.chunks(FETCHERS).try_for_each(|some| {
+            stop.check()?;
+            fetch(repo, some, sink, &mut damaged)
+        })
+    })?;
+    Ok((Index::new(&synced), damaged))
+}
+
+fn fetch(
+    repo: &Repository,
+    names: &[Id],
+    sink: &mut Sink,
+    damaged: &mut BTreeMap<Id, Error>,
+) -> Result<()> {
+    let get = |name: &Id| {
+        read_object(
+            repo,
+            &format!("index/{name}"),
+            name,
+            index_format::MAX_OBJECT,
+        )
+    };
+    let died = || Err(Error::failed("a thread that fetched an index object died"));
+    let fetched: Vec<Result<Vec<u8>>> = std::thread::scope(|scope| {
+        let threads: Vec<_> = names.iter().map(|name| scope.spawn(|| get(name))).collect();
+        threads
+            .into_iter()
+            .map(|t| t.join().unwrap_or_else(|_| died()))
+            .collect()
+    });
+    for (name, bytes) in names.iter().zip(fetched) {
+        let opened = bytes.and_then(|bytes| {
+            index_format::open(&bytes, &repo.keyring, &mut |writer, pack| {
+                sink.pack(name, writer, &pack)
+            })
+        });
+        match opened {
+            Ok(()) => sink.done(name),
+            Err(e) if e.kind() == Kind::Damaged => drop(damaged.insert(*name, e)),
+            Err(e) => return Err(e).context(|| format!("reading index/{name}")),
+        }
+    }
+    Ok(())
+}
