@@ -132,6 +132,29 @@ impl Repository {
         }
     }
 
+    /// Deletions whose records were put before `time`. Nothing can be brought back through them any more.
+    pub(crate) fn deletions_before(&self, time: Time) -> Result<Vec<Id>> {
+        let mut names = Vec::new();
+        list_objects(&*self.storage, "records/", &mut |id, object| {
+            if object.size > SMALL && object.modified < time {
+                names.push(id);
+            }
+        })
+        .context(|| "listing records")?;
+        let deletion = |name: &Id| match self.record(name) {
+            Ok(record) => Ok(matches!(record.change, Change::Deletion { .. })),
+            Err(e) if matches!(e.kind(), Kind::ObjectMissing | Kind::Damaged) => Ok(false),
+            Err(e) => Err(e),
+        };
+        let mut old = Vec::new();
+        for name in names {
+            if deletion(&name)? {
+                old.push(name);
+            }
+        }
+        Ok(old)
+    }
+
     /// Puts a record of `change`.
     pub(crate) fn put_record(&self, change: Change) -> Result<Id> {
         let record = Record {

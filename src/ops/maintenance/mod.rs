@@ -31,6 +31,7 @@ pub use sweep::Swept;
 use crate::error::{Error, Kind, Result};
 use crate::repo::Repository;
 use crate::repo::protocol::{Grace, View, Viewer};
+use crate::repo::records::Deletions;
 use crate::report::{Event, Observer, Stop};
 use crate::storage::Usage;
 use crate::units::Time;
@@ -42,6 +43,8 @@ use std::time::{Duration, Instant};
 const MAX_LOOKS: usize = 6;
 /// So often something may be missing, which another maintenance may have moved while this one looked.
 const MAX_DOUBTS: usize = 2;
+/// A deletion's record is kept for so long after the grace period: it tells other hosts that what they miss was deleted.
+const KEEP_RECORDS: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Tree nodes kept locally, in bytes.
 const NODE_CACHE: u64 = 1 << 30;
 
@@ -110,6 +113,8 @@ pub struct MaintenanceReport {
     /// What was put, and named in tombstones.
     #[serde(flatten)]
     pub buried: Buried,
+    /// Records of deletions that were deleted, long after them.
+    pub records_deleted: u64,
     /// When what is named in tombstones and not deleted yet may be deleted: the earliest.
     pub next_deletion: Option<String>,
     /// Requests and bytes, each way.
@@ -130,7 +135,9 @@ pub fn maintain(
     stop: &Stop,
 ) -> Result<MaintenanceReport> {
     repo.require_full("maintenance")?;
-    let grace = Grace(grace_of(repo.config.grace, options.grace)?);
+    let recorded = repo.records(Deletions::None, observer)?.grace;
+    let repository = repo.config.grace.max(recorded.unwrap_or_default());
+    let grace = Grace(grace_of(repository, options.grace)?);
     let (clock, usage) = (Instant::now(), repo.storage.usage());
     let mut job = Job {
         repo,
@@ -255,6 +262,11 @@ impl Job<'_> {
             let marks = marks.as_ref().filter(|_| complete);
             let (sums, buried) = bury::bury(&mut look, marks, grace, options, observer, stop)?;
             (self.report.plan, self.report.buried) = (sums, buried);
+            if complete && !options.dry_run {
+                let before = look.view.time.minus(grace.0).minus(KEEP_RECORDS);
+                let old = self.repo.deletions_before(before)?;
+                self.report.records_deleted = sweep::forget_records(&look, &old, observer, stop)?;
+            }
         }
         let waiting = look
             .view

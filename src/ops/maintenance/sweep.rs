@@ -259,6 +259,25 @@ pub fn delete(
     Ok(swept)
 }
 
+/// Deletes records; gives how many.
+pub fn forget_records(
+    look: &Look,
+    names: &[Id],
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<u64> {
+    let mut deleter = Deleter {
+        look,
+        dry_run: false,
+        observer,
+        stop,
+        refused: HashSet::new(),
+        told: false,
+    };
+    deleter.delete(names.iter().map(|id| (*id, format!("records/{id}"))))?;
+    Ok((names.len() - deleter.refused.len()) as u64)
+}
+
 struct Deleter<'a> {
     look: &'a Look,
     dry_run: bool,
