@@ -57,6 +57,20 @@ impl Base {
         }
     }
 
+    /// The same with another segment, of the same packs, at `position`.
+    pub(crate) fn with_segment(&self, position: usize, segment: Segment) -> Base {
+        let mut segments = self.segments.clone();
+        if let Some(place) = segments.get_mut(position) {
+            *place = Arc::new(segment);
+        }
+        Base {
+            segments,
+            starts: self.starts.clone(),
+            packs: self.packs,
+            objects: self.objects.clone(),
+        }
+    }
+
     pub(crate) fn segments(&self) -> &[Arc<Segment>] {
         &self.segments
     }

@@ -1,6 +1,7 @@
 //! The index of a run: a base, what of it counts, and what the run has added.
 
 use super::base::Base;
+use super::heal::{Refetch, rebuild};
 use super::merge::Merge;
 use super::own::{FREEZE_ROWS, Own};
 use super::place::Place;
@@ -22,7 +23,13 @@ pub struct Index {
     state: RwLock<State>,
     /// Chunks that this run is about to store, by domain and id, and how many packs have been added.
     claims: Mutex<(HashSet<(Id16, Id)>, u64)>,
+    /// Where rows come from again when the local cache is damaged.
+    refetch: Option<Refetch>,
+    healing: Mutex<()>,
 }
+
+/// A lookup that met more damaged segments than this gives up.
+const MAX_HEALS: usize = 64;
 
 struct State {
     base: Arc<Base>,
@@ -61,7 +68,15 @@ impl Index {
         Index {
             state: RwLock::new(state),
             claims: Mutex::default(),
+            refetch: None,
+            healing: Mutex::default(),
         }
+    }
+
+    /// The same, with a source of rows from which lookups mend a damaged cache by themselves.
+    pub fn healing(mut self, refetch: Refetch) -> Index {
+        self.refetch = Some(refetch);
+        self
     }
 
     /// The base below.
@@ -83,9 +98,40 @@ impl Index {
 
     /// All places that count where chunk `id` of `domain` can be had; none if it is absent.
     ///
-    /// [`crate::error::Kind::Damaged`] when the local cache is: sync again, which rebuilds it, then [`Index::replace`].
+    /// A damaged cache is mended under way (see [`Index::healing`]); without a source of rows it is
+    /// [`crate::error::Kind::Damaged`].
     pub fn lookup(&self, domain: &Id16, id: &Id) -> Result<Vec<Location>> {
-        self.read().lookup(domain, id)
+        for _ in 0..MAX_HEALS {
+            let (base, answer) = {
+                let state = self.read();
+                match state.lookup(domain, id) {
+                    Ok(found) => return Ok(found),
+                    Err(bad) => (state.base.clone(), bad),
+                }
+            };
+            let (segment, error) = answer;
+            self.heal(&base, segment, error)?;
+        }
+        Err(Error::failed("the index cache fails again and again"))
+    }
+
+    /// Puts a new segment in place of segment `position` of `base`, which failed with `error`.
+    fn heal(&self, base: &Arc<Base>, position: usize, error: Error) -> Result<()> {
+        let Some(refetch) = &self.refetch else {
+            return Err(error);
+        };
+        let _turn = self.healing.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another thread may have mended it while this one waited.
+        if !Arc::ptr_eq(base, &self.base()) {
+            return Ok(());
+        }
+        let place = self.read().own.place().clone();
+        let segment = rebuild(base, position, &place, refetch)?;
+        let mut state = self.write();
+        if Arc::ptr_eq(base, &state.base) {
+            state.base = Arc::new(base.with_segment(position, segment));
+        }
+        Ok(())
     }
 
     /// Whether chunk `id` of `domain` can be had. Mostly answered by the filters alone when it is absent.
@@ -272,22 +318,27 @@ impl State {
         }
     }
 
-    fn lookup(&self, domain: &Id16, id: &Id) -> Result<Vec<Location>> {
+    /// On failure also the position of the segment that failed.
+    fn lookup(&self, domain: &Id16, id: &Id) -> Result<Vec<Location>, (usize, Error)> {
         let (mut found, mut rows) = (Vec::new(), Vec::new());
         for (position, segment) in self.base.segments().iter().enumerate() {
-            segment.lookup(id, &mut rows)?;
+            segment.lookup(id, &mut rows).map_err(|e| (position, e))?;
             for row in rows.drain(..) {
-                let number = self.base.number(position, row.pack).ok_or_else(stray)?;
+                let number = self.base.number(position, row.pack);
+                let pack = number.and_then(|n| self.base.pack(n));
+                let (Some(number), Some(pack)) = (number, pack) else {
+                    return Err((position, stray()));
+                };
                 if self.visible.get(number as usize) == Some(&true) {
-                    let pack = self.base.pack(number).ok_or_else(stray)?;
                     push(&mut found, domain, pack, &row);
                 }
             }
         }
-        self.own.lookup(id, &mut rows)?;
+        self.own.lookup(id, &mut rows);
         for row in rows {
-            let own = self.own.packs.get(row.pack as usize).ok_or_else(stray)?;
-            if own.visible {
+            if let Some(own) = self.own.packs.get(row.pack as usize)
+                && own.visible
+            {
                 push(&mut found, domain, &own.pack, &row);
             }
         }

@@ -13,6 +13,7 @@
 pub mod base;
 mod compact;
 mod filter;
+mod heal;
 pub mod lookup;
 mod manifest;
 mod merge;
@@ -26,6 +27,7 @@ mod writer;
 pub use crate::format::index::IndexPack;
 pub use crate::format::pack::PackRow;
 pub use base::Base;
+pub use heal::Refetch;
 pub use lookup::{Index, SortedRow};
 pub use place::Place;
 pub use sync::{Sink, Synced, sync};

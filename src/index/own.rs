@@ -107,8 +107,14 @@ impl Own {
         Ok(())
     }
 
-    /// Adds all rows of `id` to `found`.
-    pub(crate) fn lookup(&self, id: &Id, found: &mut Vec<Row>) -> Result<()> {
+    /// Where segments go.
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// Adds all rows of `id` to `found`. A segment that cannot be read any more has none: chunks that count as absent
+    /// cost an upload.
+    pub(crate) fn lookup(&self, id: &Id, found: &mut Vec<Row>) {
         let from = Row {
             id: *id,
             pack: 0,
@@ -117,7 +123,12 @@ impl Own {
             raw: 0,
         };
         found.extend(self.active.range(from..).take_while(|r| r.id == *id));
-        self.frozen.iter().try_for_each(|s| s.lookup(id, found))
+        for segment in &self.frozen {
+            let before = found.len();
+            if segment.lookup(id, found).is_err() {
+                found.truncate(before);
+            }
+        }
     }
 
     /// The rows in memory and the segments, for a scan.

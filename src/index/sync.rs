@@ -4,6 +4,7 @@ use super::base::Base;
 use super::compact::compact;
 use super::manifest::{self, PackRef, Set};
 use super::place::{Place, private_file, private_folder};
+use super::segment::Segment;
 use super::writer::{RUN_ROWS, Writer};
 use super::{IndexPack, Pack, Row};
 use crate::error::{Context, Error, Kind, Result};
@@ -33,6 +34,8 @@ pub struct Sink {
     packs: u32,
     open: HashMap<Id, Vec<PackRef>>,
     done: Vec<(Id, Vec<PackRef>)>,
+    /// When a segment is written anew: the numbers of its packs that have not come yet, by their digest.
+    wanted: Option<HashMap<[u8; 16], u32>>,
     /// Why the cache could not take a pack.
     fault: Option<Error>,
 }
@@ -61,8 +64,32 @@ impl Sink {
             packs,
             open: HashMap::new(),
             done: Vec::new(),
+            wanted: None,
             fault: None,
         }
+    }
+
+    /// Takes only the rows of `packs`, for one segment with this table of packs; `wanted` has their numbers in it.
+    pub(super) fn for_packs(
+        packs: Vec<Pack>,
+        wanted: HashMap<[u8; 16], u32>,
+        place: &Place,
+        limit: usize,
+    ) -> Sink {
+        let mut sink = Sink::new(&Set::default(), place, limit);
+        sink.writer.set_packs(packs);
+        sink.wanted = Some(wanted);
+        sink
+    }
+
+    /// The segment of [`Sink::for_packs`].
+    pub(super) fn into_segment(self) -> Result<Segment> {
+        self.writer.finish()
+    }
+
+    /// Why the cache could not take a pack, if that happened.
+    pub(super) fn take_fault(&mut self) -> Option<Error> {
+        self.fault.take()
     }
 
     /// Index object `object`, of `domain`, names `pack`. On an error give up and return it: the sync goes on without
@@ -81,6 +108,12 @@ impl Sink {
 
     fn take(&mut self, object: &Id, domain: &Id16, pack: &IndexPack) -> Result<()> {
         let entry = Pack::new(domain, pack);
+        if let Some(wanted) = &mut self.wanted {
+            return match wanted.remove(&entry.digest) {
+                Some(number) => self.push_rows(number, pack),
+                None => Ok(()),
+            };
+        }
         let place = match self.known.get(&entry.digest) {
             Some(place) => *place,
             None => {
@@ -90,16 +123,7 @@ impl Sink {
                     .ok_or_else(|| Error::failed("too many packs in the index"))?;
                 let digest = entry.digest;
                 let number = self.writer.add_pack(entry)?;
-                for r in &pack.rows {
-                    let row = Row {
-                        id: r.id,
-                        pack: number,
-                        offset: r.offset,
-                        stored: r.stored,
-                        raw: r.raw,
-                    };
-                    self.writer.push(row)?;
-                }
+                self.push_rows(number, pack)?;
                 let place = PackRef {
                     segment: self.segment,
                     pack: number,
@@ -110,6 +134,18 @@ impl Sink {
         };
         self.open.entry(*object).or_default().push(place);
         Ok(())
+    }
+
+    fn push_rows(&mut self, number: u32, pack: &IndexPack) -> Result<()> {
+        pack.rows.iter().try_for_each(|r| {
+            self.writer.push(Row {
+                id: r.id,
+                pack: number,
+                offset: r.offset,
+                stored: r.stored,
+                raw: r.raw,
+            })
+        })
     }
 
     /// All packs of `object` have been given (none, for an object that this key cannot open and need not ask for
@@ -253,7 +289,7 @@ impl Job<'_> {
         if !missing.is_empty() {
             let mut sink = Sink::new(&set, place, self.limit);
             outcome = (self.fetch)(&missing, &mut sink);
-            if let Some(e) = sink.fault.take() {
+            if let Some(e) = sink.take_fault() {
                 return Err(Fault::Cache(e));
             }
             changed = true;

@@ -168,7 +168,7 @@ proptest! {
     }
 }
 
-fn cache_files(dir: &Path) -> Vec<PathBuf> {
+pub(super) fn cache_files(dir: &Path) -> Vec<PathBuf> {
     let mut files: Vec<_> = std::fs::read_dir(dir)
         .unwrap()
         .map(|e| e.unwrap().path())

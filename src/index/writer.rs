@@ -40,6 +40,11 @@ impl Writer {
         Ok(number)
     }
 
+    /// Sets the whole table of packs; rows refer to it by position.
+    pub(crate) fn set_packs(&mut self, packs: Vec<Pack>) {
+        self.packs = packs;
+    }
+
     /// Whether nothing has been added.
     pub(crate) fn is_empty(&self) -> bool {
         self.packs.is_empty()

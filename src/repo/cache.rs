@@ -92,7 +92,8 @@ impl Cache {
         std::fs::remove_dir_all(&self.dir).context(|| format!("deleting {}", self.dir.display()))
     }
 
-    fn warn(&self, error: &Error) {
+    /// Remembers what went wrong, unless something was remembered already.
+    pub(crate) fn warn(&self, error: &Error) {
         let mut warning = self.warning.lock().unwrap_or_else(PoisonError::into_inner);
         if !warning.given && warning.text.is_none() {
             warning.text = Some(format!(

@@ -7,8 +7,8 @@ use crate::error::{Error, Kind, Result};
 use crate::format::container::{self, Secret};
 use crate::format::index as index_format;
 use crate::id::Id;
-use crate::index::{self, Base, Index, Sink, Synced};
-use crate::report::{Event, Observer};
+use crate::index::{self, Base, Index, Refetch, Sink, Synced};
+use crate::report::{Event, Observer, Silent};
 use std::sync::Arc;
 
 /// How often a view is taken again because an index object was gone when it was read.
@@ -20,7 +20,7 @@ type Fetched = Result<Option<Vec<u8>>>;
 impl Repository {
     /// A fresh view, and the index that shows what counts in it. An object gone between list and get: look again.
     pub(crate) fn view_and_index(
-        &self,
+        self: &Arc<Self>,
         viewer: &mut Viewer,
         observer: &dyn Observer,
     ) -> Result<(View, Index)> {
@@ -35,13 +35,25 @@ impl Repository {
     }
 
     /// An index for reading: everything that exists counts, since what a tombstone names can be read until it goes.
-    pub(crate) fn readable_index(&self, observer: &dyn Observer) -> Result<Index> {
+    pub(crate) fn readable_index(self: &Arc<Self>, observer: &dyn Observer) -> Result<Index> {
+        let synced = self.sync_readable(None, observer)?;
+        Ok(Index::new(&synced).healing(self.refetch()))
+    }
+
+    /// Brings an index for reading in line with what exists now.
+    pub(crate) fn reload_readable(&self, index: &Index, observer: &dyn Observer) -> Result<()> {
+        let synced = self.sync_readable(Some(&index.base()), observer)?;
+        index.replace(synced.base, &|_| true, &|_| true);
+        Ok(())
+    }
+
+    fn sync_readable(&self, previous: Option<&Base>, observer: &dyn Observer) -> Result<Synced> {
         for _ in 0..MAX_RETAKES {
             let mut all = View::default();
             list_names(&*self.storage, "index/", &mut |id| {
                 all.index.insert(id);
             })?;
-            match self.load_index(&all, observer) {
+            match self.sync_index(&all, previous, observer) {
                 Err(e) if e.kind() == Kind::ObjectMissing => continue,
                 other => return other,
             }
@@ -75,13 +87,30 @@ impl Repository {
     }
 
     /// The index of `view`.
-    pub(crate) fn load_index(&self, view: &View, observer: &dyn Observer) -> Result<Index> {
+    pub(crate) fn load_index(
+        self: &Arc<Self>,
+        view: &View,
+        observer: &dyn Observer,
+    ) -> Result<Index> {
         let synced = self.sync_index(view, None, observer)?;
-        let index = Index::new(&synced);
+        let index = Index::new(&synced).healing(self.refetch());
         index.set_view(&|object| view.index.contains(object), &|pack| {
             !view.dead_packs.contains(pack)
         });
         Ok(index)
+    }
+
+    /// Where an index gets rows again when the local cache turns out to be damaged.
+    fn refetch(self: &Arc<Self>) -> Refetch {
+        let repo = self.clone();
+        Box::new(move |names, sink| {
+            if let Some(cache) = &repo.cache {
+                cache.warn(&Error::failed(
+                    "a file of the index was damaged, and is built anew",
+                ));
+            }
+            repo.fetch_index(names, sink, &Silent)
+        })
     }
 
     /// Brings `index`, of an older view, in line with `view`; the run's own packs stay.

@@ -11,11 +11,12 @@ use crate::format::container::{ObjectKey, ObjectKind, SEALED_HEADER_LEN as HEADE
 use crate::format::pack::{self, PackRow};
 use crate::id::{Id, Id16};
 use crate::index::{Index, Location};
-use crate::report::Observer;
+use crate::report::{Observer, Silent};
 use crate::units::{KIB, MIB};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Requests begin and end on multiples of this (or at the object's end).
 const GRID: u64 = 256 * KIB;
@@ -23,6 +24,8 @@ const GRID: u64 = 256 * KIB;
 const GAP: u64 = 512 * KIB;
 /// Longest single request; bounds memory together with the number of fetchers.
 const MAX_RANGE: u64 = 12 * MIB;
+/// An index younger than this is not read again because of a chunk that cannot be had.
+const RELOAD: Duration = Duration::from_secs(10);
 /// Whole metadata packs kept in memory.
 const META_PACKS: usize = 3;
 
@@ -36,6 +39,8 @@ pub struct Reader {
     writer: Id16,
     keys: Arc<DomainKeys>,
     index: Arc<Index>,
+    /// When the index was read last; none where it is another's, who keeps it up to date.
+    loaded: Option<Mutex<Instant>>,
     /// Header and object key of packs, by pack: 32 bytes each, so all that a run touches are kept.
     pack_keys: Mutex<HashMap<Id, Arc<ObjectKey>>>,
     /// The last few metadata packs, whole.
@@ -63,7 +68,9 @@ impl Reader {
     ) -> Result<Reader> {
         repo.require_full("reading backups")?;
         let index = repo.readable_index(observer)?;
-        Self::with_index(repo, writer, epoch, Arc::new(index))
+        let mut reader = Self::with_index(repo, writer, epoch, Arc::new(index))?;
+        reader.loaded = Some(Mutex::new(Instant::now()));
+        Ok(reader)
     }
 
     /// A reader on an index that is loaded already.
@@ -79,6 +86,7 @@ impl Reader {
             writer,
             keys,
             index,
+            loaded: None,
             pack_keys: Mutex::default(),
             meta: Mutex::default(),
         })
@@ -175,6 +183,32 @@ impl Reader {
 
     /// Tries every location of a chunk.
     fn read(&self, id: &Id) -> Result<Vec<u8>> {
+        self.twice(|| self.read_known(id))
+    }
+
+    /// Once more with the index as it is now, where a chunk cannot be had: maintenance may have moved it.
+    fn twice<T>(&self, act: impl Fn() -> Result<T>) -> Result<T> {
+        let began = Instant::now();
+        match act() {
+            Err(e) if is_damage(&e) && self.reload(began)? => act(),
+            other => other,
+        }
+    }
+
+    /// Reads the index again, unless that was done a moment ago. `true` if it was read after `began`.
+    fn reload(&self, began: Instant) -> Result<bool> {
+        let Some(loaded) = &self.loaded else {
+            return Ok(false);
+        };
+        let mut loaded = lock(loaded);
+        if *loaded < began && loaded.elapsed() >= RELOAD {
+            self.repo.reload_readable(&self.index, &Silent)?;
+            *loaded = Instant::now();
+        }
+        Ok(*loaded >= began)
+    }
+
+    fn read_known(&self, id: &Id) -> Result<Vec<u8>> {
         let mut last = None;
         for location in self.locations(id)? {
             match self.read_at(id, &location) {
@@ -238,7 +272,7 @@ impl Reader {
         let mut missing = Vec::new();
         let mut by_pack: BTreeMap<Id, (u64, Vec<PackRow>)> = BTreeMap::new();
         for id in wanted {
-            match self.locations(&id) {
+            match self.twice(|| self.locations(&id)) {
                 Ok(found) => {
                     let location = &found[0];
                     let entry = by_pack
