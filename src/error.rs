@@ -186,9 +186,13 @@ impl Error {
         self
     }
 
-    /// Adds what was being done, outside of what is there already.
+    /// Adds what was being done, outside of what is there already, unless that begins with the very words.
     pub fn context(mut self, message: impl Into<String>) -> Self {
-        self.inner.context.push(message.into());
+        let message = message.into();
+        let said = self.inner.context.last();
+        if !said.is_some_and(|s| s.starts_with(&message)) {
+            self.inner.context.push(message);
+        }
         self
     }
 
@@ -313,6 +317,15 @@ mod tests {
             "backup: reading \\u{1b}[31mx: no such\\nthing; try again"
         );
         assert_eq!(e.kind().exit_code(), 1);
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let e = Error::failed("writing keys/1 in bucket b: refused").context("writing keys/1");
+        assert_eq!(
+            e.context("x").to_string(),
+            "x: writing keys/1 in bucket b: refused"
+        );
     }
 
     #[test]

@@ -128,13 +128,23 @@ pub fn parse_bytes(text: &str) -> Result<u64> {
     Ok(value as u64)
 }
 
-/// `1h 2m 3s`, `12s`: a duration for people.
+/// `1h 2m 3s`, `12s`, `7d`, `1d 1h`: a duration for people, in whole seconds.
 pub fn human_duration(d: Duration) -> String {
     let s = d.as_secs();
-    match (s / 3600, s / 60 % 60, s % 60) {
-        (0, 0, s) => format!("{s}s"),
-        (0, m, s) => format!("{m}m {s}s"),
-        (h, m, s) => format!("{h}h {m}m {s}s"),
+    let parts = [
+        (s / 86_400, 'd'),
+        (s / 3600 % 24, 'h'),
+        (s / 60 % 60, 'm'),
+        (s % 60, 's'),
+    ];
+    let told: Vec<String> = parts
+        .iter()
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, unit)| format!("{n}{unit}"))
+        .collect();
+    match told.is_empty() {
+        true => "0s".into(),
+        false => told.join(" "),
     }
 }
 
@@ -202,7 +212,15 @@ mod tests {
         for bad in ["", "5", "h", "1y", "99999999999999999999d"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
-        assert_eq!(human_duration(Duration::from_secs(3723)), "1h 2m 3s");
+        for (seconds, text) in [
+            (0, "0s"),
+            (59, "59s"),
+            (3723, "1h 2m 3s"),
+            (86_400, "1d"),
+            (604_800 + 3600, "7d 1h"),
+        ] {
+            assert_eq!(human_duration(Duration::from_secs(seconds)), text);
+        }
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! platforms is in `unix` and `windows`, which offer the same functions.
 
 pub mod filter;
+mod input;
 pub mod meta;
 mod names;
 pub mod path;
@@ -22,6 +23,7 @@ use unix as sys;
 #[cfg(windows)]
 use windows as sys;
 
+pub use input::stdin;
 pub use sys::{
     host_name, install_stop_signals, is_root, os_bytes, path_from_bytes, raise_open_files_limit,
     user_name,

@@ -295,7 +295,7 @@ impl Storage for FilesystemStorage {
         self.check_place()?;
         // Start in the deepest folder that holds all of the prefix.
         let key = prefix.rfind('/').map_or("", |slash| &prefix[..=slash]);
-        self.walk(key, prefix, each)?;
+        self.walk(key, prefix, false, each)?;
         Ok(Listed {
             began,
             ended: self.now(),

@@ -179,7 +179,6 @@ impl World {
             text = text.replace(words, "Name or service not known");
         }
         text = between(&text, ", request ", ")", "{id}");
-        text = between(&text, "writing keys/", ":", "{id}");
         text = between(&text, " keys/", " in", "{id}");
         between(&text, "clock is ", " ahead", "{time}")
     }

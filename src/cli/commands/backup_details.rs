@@ -20,6 +20,7 @@ use std::sync::atomic::Ordering;
 /// Shows what a backup holds.
 pub fn run(session: &Session, flags: &Details) -> Result<Outcome> {
     let repo = super::open(session)?;
+    repo.require_full("showing what a backup holds")?;
     let found = super::find(session, &repo, &flags.backup)?;
     session.reporter.event(Event::Phase("reading the index"));
     let opened = OpenSnapshot::new(&repo, found, &*session.reporter)?;

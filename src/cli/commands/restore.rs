@@ -20,6 +20,7 @@ pub fn run(session: &Session, flags: &Restore) -> Result<Outcome> {
         ));
     };
     let repo = super::open(session)?;
+    repo.require_full("restoring files")?;
     let found = super::find(session, &repo, &flags.backup)?;
     session.reporter.event(Event::Phase("reading the index"));
     let opened = OpenSnapshot::new(&repo, found, &*session.reporter)?;

@@ -161,28 +161,45 @@ impl Backup<'_> {
     fn make(&self, started: publish::Started) -> Result<BackupReport> {
         let nodes = Nodes::new(self.repo.clone(), self.run.clone());
         let history = publish::History::read(&self.repo, &self.run, self.options, &*self.observer)?;
+        let mut late = Vec::new();
+        let outcome = self.passes(&started, &nodes, &history, &mut late);
+        match outcome {
+            // Nobody will look at them again.
+            Err(e) => Err(self.withdraw(&late, e)),
+            made => made,
+        }
+    }
+
+    /// Passes until one is published whole. `late` are the snapshots whose puts came too late, and that may lack data.
+    fn passes(
+        &self,
+        started: &publish::Started,
+        nodes: &Nodes,
+        history: &publish::History,
+        late: &mut Vec<publish::Late>,
+    ) -> Result<BackupReport> {
         let given = history.parent;
         let mut parent = given;
-        let mut published: Option<(Id, Id)> = None;
         for pass in 0..MAX_PASSES {
             // What was lost before this pass, this pass sees.
             self.run.take_loss();
             let tally = Tally::new(self.observer.clone());
             // From the second pass on the parent is what this run made: only what is missing is read again.
             let force = self.options.force && pass == 0;
-            let root = self.pass(&nodes, &tally, parent, force)?;
+            let root = self.pass(nodes, &tally, parent, force)?;
             if self.options.dry_run {
-                return Ok(publish::dry_report(&started, &tally, given));
+                return Ok(publish::dry_report(started, &tally, given));
             }
             self.run.flush()?;
             let draft = publish::Draft {
-                started: &started,
+                started,
+                nodes,
                 tally: &tally,
                 root,
                 given,
-                history: &history,
+                history,
             };
-            match self.publish(&draft, &mut published)? {
+            match self.publish(&draft, late)? {
                 Some(report) => return Ok(report),
                 None => parent = Some(made(root)),
             }
@@ -250,7 +267,7 @@ impl Backup<'_> {
         };
         let cdc = Cdc::new(params, self.run.keys().chunker.bytes())?;
         if let Some(name) = &self.options.stdin {
-            return stdin::read(name, &cdc, feeder, tally, &out);
+            return stdin::read(name, &cdc, &self.run, feeder, tally, &out);
         }
         let tree = parent
             .map(|p| TreeReader::new(nodes, p.root, p.levels.into()))

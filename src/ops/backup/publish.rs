@@ -1,9 +1,10 @@
 //! What a backup is compared with, and how it becomes a snapshot.
 
+use super::nodes::Nodes;
 use super::tally::{Counts, Tally};
 use super::{Backup, BackupOptions, Parent, ParentTree};
 use crate::crypto::Role;
-use crate::error::{Error, Result};
+use crate::error::{Context, Error, Result};
 use crate::format::snapshot::{Manifest, Stats};
 use crate::format::tree::Root;
 use crate::id::Id;
@@ -32,7 +33,7 @@ pub struct BackupReport {
     /// Files and bytes.
     #[serde(flatten)]
     pub counts: Counts,
-    /// What went to the storage.
+    /// What went to the storage, but for the snapshot object itself (a few KiB), as the snapshot says it, too.
     pub written: Written,
     /// Requests and bytes, each way.
     pub usage: Usage,
@@ -210,32 +211,41 @@ fn source_set(options: &BackupOptions) -> Vec<Vec<u8>> {
 /// A tree that is about to be published.
 pub struct Draft<'a> {
     pub started: &'a Started,
+    pub nodes: &'a Nodes,
     pub tally: &'a Tally,
     pub root: Root,
     pub given: Option<ParentTree>,
     pub history: &'a History,
 }
 
+/// A snapshot whose put came so late that a sweep may not have seen it: it may lack data.
+pub struct Late {
+    name: Id,
+    manifest: Manifest,
+}
+
 impl Backup<'_> {
     /// Puts the snapshot. `None`: something that the tree relies on went away, and another pass is needed.
     ///
-    /// `published` remembers (snapshot, root) of a snapshot whose put came so late that it has to be looked at again.
+    /// `late` remembers snapshots that have to be looked at again.
     pub(super) fn publish(
         &self,
         draft: &Draft<'_>,
-        published: &mut Option<(Id, Id)>,
+        late: &mut Vec<Late>,
     ) -> Result<Option<BackupReport>> {
         if self.run.take_loss() {
             return Ok(None);
         }
-        // The tree that was published late is whole again, with all that was missing uploaded.
-        if let Some((name, root)) = published
-            && *root == draft.root.id
-        {
-            return Ok(Some(self.report(draft, *name)));
+        // A tree that was published late is whole again, with all that was missing uploaded.
+        if let Some(at) = late.iter().position(|l| l.manifest.root == draft.root.id) {
+            let mended = late.swap_remove(at);
+            self.remove_late(late)?;
+            self.remember(draft, &mended.manifest, &mended.name);
+            return Ok(Some(self.report(draft, mended.name, self.run.written())));
         }
         self.observer.event(Event::Phase("writing the snapshot"));
-        let manifest = self.manifest(draft);
+        let written = self.run.written();
+        let manifest = self.manifest(draft, &written);
         let sealed = self.run.seal_snapshot(&manifest)?;
         let stored = self.run.put_snapshot(
             &format!("snapshots/{}", sealed.name),
@@ -245,13 +255,16 @@ impl Backup<'_> {
         let Some(stored) = stored else {
             return Ok(None);
         };
-        let superseded = published.replace((sealed.name, draft.root.id));
         if self
             .run
             .grace()
             .slept_through(&self.run.view(), stored.date)
         {
             // The clock says that the put came later than a sweep may have looked. Look again, and mend.
+            late.push(Late {
+                name: sealed.name,
+                manifest: manifest.clone(),
+            });
             self.run.look_anew()?;
             if self.run.is_lossy() {
                 self.observer.event(Event::Warning(
@@ -259,32 +272,54 @@ impl Backup<'_> {
                 ));
                 return Ok(None);
             }
+            late.pop();
         }
-        if let Some((old, _)) = superseded {
-            self.remove_superseded(&old)?;
-        }
-        if let Some(cache) = self.repo.cache() {
+        self.remove_late(late)?;
+        if let Some(cache) = self.repo.cache()
+            && self.repo.role() == Role::Full
+        {
             cache.put_node(&sealed.name, &sealed.bytes);
         }
         self.remember(draft, &manifest, &sealed.name);
-        Ok(Some(self.report(draft, sealed.name)))
+        Ok(Some(self.report(draft, sealed.name, written)))
     }
 
-    fn remove_superseded(&self, old: &Id) -> Result<()> {
-        self.repo
-            .storage()
-            .delete(&format!("snapshots/{old}"))
-            .map_err(|e| {
-                e.context(format!(
-                    "backup {old} was written too late and may lack data; it could not be removed"
-                ))
-                .hint("delete that backup with a full key; the one after it is whole")
-            })
+    /// Removes snapshots in whose place there is a whole one now.
+    fn remove_late(&self, late: &mut Vec<Late>) -> Result<()> {
+        let names: Vec<Id> = late.drain(..).map(|l| l.name).collect();
+        let removed = names.iter().map(|name| self.remove_one(name));
+        removed
+            .fold(Ok(()), |all: Result<()>, one| all.and(one))
+            .map_err(|e| e.hint("delete that backup with a full key; the one after it is whole"))
     }
 
-    fn manifest(&self, draft: &Draft<'_>) -> Manifest {
+    fn remove_one(&self, name: &Id) -> Result<()> {
+        let removed = self.repo.storage().delete(&format!("snapshots/{name}"));
+        removed.context(|| {
+            format!("backup {name} was written too late and may lack data; it could not be removed")
+        })
+    }
+
+    /// Removes the snapshots of a run that fails with `error`, and says so; what cannot be removed is named.
+    pub(super) fn withdraw(&self, late: &[Late], error: Error) -> Error {
+        let mut error = error;
+        for Late { name, .. } in late {
+            match self.remove_one(name) {
+                Ok(()) => self.observer.event(Event::Warning(&format!(
+                    "backup {name} was written too late and may lack data; it has been removed"
+                ))),
+                Err(e) => {
+                    let kind = error.kind();
+                    error = Error::new(kind, format!("{e}; the run failed with: {error}"))
+                        .hint("delete that backup with a full key");
+                }
+            }
+        }
+        error
+    }
+
+    fn manifest(&self, draft: &Draft<'_>, written: &Written) -> Manifest {
         let counts = draft.tally.counts();
-        let written = self.run.written();
         let options = self.options;
         Manifest {
             time: draft.started.time,
@@ -343,19 +378,20 @@ impl Backup<'_> {
             snapshot: *name,
             time: manifest.time.0,
         });
+        draft.nodes.keep_only_last_trees(cache, draft.started.time);
         cache.evict_nodes(NODE_CACHE);
         if let Some(warning) = cache.take_warning() {
             self.observer.event(Event::Warning(&warning));
         }
     }
 
-    fn report(&self, draft: &Draft<'_>, name: Id) -> BackupReport {
+    fn report(&self, draft: &Draft<'_>, name: Id, written: Written) -> BackupReport {
         BackupReport {
             snapshot: Some(name.hex()),
             parent: draft.given.and_then(|p| p.snapshot).map(|id| id.hex()),
             dry_run: false,
             counts: draft.tally.counts(),
-            written: self.run.written(),
+            written,
             usage: draft.started.usage(&**self.repo.storage()),
             seconds: draft.started.clock.elapsed().as_secs_f64(),
         }

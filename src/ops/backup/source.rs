@@ -259,10 +259,11 @@ impl<'a> Source<'a> {
             file.state().update(&mut entry);
             let mut extents = file.extents()?;
             let (body, got) = self.content(&mut file, &entry, extents.as_deref())?;
-            let whole = got
-                == extents
-                    .as_ref()
-                    .map_or(entry.size, |e| e.iter().map(|x| x.len).sum());
+            // A file without holes was read to its end, wherever that was: the sizes of some file systems (/proc, FUSE)
+            // mean nothing.
+            let whole = extents
+                .as_ref()
+                .is_none_or(|e| got == e.iter().map(|x| x.len).sum::<u64>());
             if !whole || !file.still_same()? {
                 if !last {
                     continue;
@@ -289,34 +290,32 @@ impl<'a> Source<'a> {
         Err(Error::failed("the file changed while it was read"))
     }
 
-    /// Reads and cuts the content; gives it and how many bytes there were.
+    /// Reads and cuts the content: the extents, or all up to the end of the file. Gives how many bytes there were.
     fn content(
         &mut self,
         file: &mut SourceFile,
         entry: &Entry,
         extents: Option<&[Extent]>,
     ) -> Result<(Body, u64)> {
-        let all = [Extent {
-            offset: 0,
-            len: entry.size,
-        }];
-        let parts = extents.unwrap_or(&all);
-        let total: u64 = parts.iter().map(|e| e.len).sum();
-        let mut reader = Parts {
-            file,
-            parts: parts.to_vec().into(),
-            open: 0,
+        let failed = |e| Error::io("cannot read the file", e);
+        let total = extents.map_or(entry.size, |e| e.iter().map(|x| x.len).sum());
+        let mut reader = match extents {
+            Some(extents) => Parts::new(file, extents),
+            None => Parts::whole(file, entry.size),
         };
+        let mut start = Vec::new();
         if total < SMALL_FILE {
-            return self.small(&mut reader, total);
+            start.reserve(total as usize + 1);
+            let mut some = (&mut reader).take(SMALL_FILE);
+            some.read_to_end(&mut start).map_err(failed)?;
+            if (start.len() as u64) < SMALL_FILE {
+                return self.small(&start);
+            }
         }
         let mut pieces = Vec::new();
         let mut got = 0;
-        let mut chunks = Chunker::new(self.cdc, reader);
-        while let Some(raw) = chunks
-            .next_chunk()
-            .map_err(|e| Error::io("cannot read the file", e))?
-        {
+        let mut chunks = Chunker::new(self.cdc, start.chain(reader));
+        while let Some(raw) = chunks.next_chunk().map_err(failed)? {
             let len = raw.len() as u64;
             let slot = Arc::<Slot>::default();
             self.feeder.submit(raw, slot.clone())?;
@@ -331,18 +330,14 @@ impl<'a> Source<'a> {
         Ok((Body::Pending(Arc::new(pieces)), got))
     }
 
-    fn small(&mut self, reader: &mut impl Read, total: u64) -> Result<(Body, u64)> {
-        let mut raw = Vec::with_capacity(total as usize);
-        reader
-            .read_to_end(&mut raw)
-            .map_err(|e| Error::io("cannot read the file", e))?;
+    fn small(&mut self, raw: &[u8]) -> Result<(Body, u64)> {
         let len = raw.len() as u64;
         self.tally.bytes(len);
         if raw.is_empty() {
             return Ok((Body::empty(), 0));
         }
         let mut closed = Vec::new();
-        let at = self.bundler.add(&raw, |bundle| {
+        let at = self.bundler.add(raw, |bundle| {
             closed.push(bundle);
             Ok(())
         })?;
@@ -395,13 +390,41 @@ struct Parts<'f> {
     parts: std::collections::VecDeque<Extent>,
     /// Bytes left of the part being read.
     open: u64,
+    /// What follows the last part counts, too.
+    onward: bool,
+}
+
+impl<'f> Parts<'f> {
+    /// The parts that `extents` say.
+    fn new(file: &'f mut SourceFile, extents: &[Extent]) -> Self {
+        Parts {
+            file,
+            parts: extents.to_vec().into(),
+            open: 0,
+            onward: false,
+        }
+    }
+
+    /// `size` bytes from the start, where the file stands, and what there is beyond, unless the file is growing: a file
+    /// that grows faster than it is read would never end.
+    fn whole(file: &'f mut SourceFile, size: u64) -> Self {
+        Parts {
+            file,
+            parts: Default::default(),
+            open: size,
+            onward: true,
+        }
+    }
 }
 
 impl Read for Parts<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         while self.open == 0 {
             let Some(part) = self.parts.pop_front() else {
-                return Ok(0);
+                return match self.onward && self.file.still_same().unwrap_or(false) {
+                    true => self.file.read(buffer),
+                    false => Ok(0),
+                };
             };
             let mut file = self.file.file();
             file.seek(SeekFrom::Start(part.offset))?;
@@ -414,7 +437,7 @@ impl Read for Parts<'_> {
         self.open -= got as u64;
         if got == 0 && want > 0 {
             // Shorter than it was: what is left are not the bytes that the extents promise.
-            (self.open, self.parts) = (0, Default::default());
+            (self.open, self.parts, self.onward) = (0, Default::default(), false);
         }
         Ok(got)
     }

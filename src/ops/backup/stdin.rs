@@ -6,14 +6,17 @@ use super::tally::Tally;
 use crate::chunker::{Cdc, Chunker};
 use crate::error::{Error, Result};
 use crate::format::entry::{Entry, FileKind, FileTime};
+use crate::repo::run::Run;
 use crate::units::Time;
 use crossbeam_channel::Sender;
 use std::sync::Arc;
 
-/// Reads standard input to its end. A failure to read ends the backup: half a stream is no backup.
+/// Reads standard input to its end. A failure to read ends the backup: half a stream is no backup. So does a stop that
+/// was asked for, also while there is nothing to read.
 pub fn read(
     name: &[u8],
     cdc: &Cdc,
+    run: &Run,
     feeder: &Feeder,
     tally: &Tally,
     out: &Sender<Pending>,
@@ -27,11 +30,12 @@ pub fn read(
         nanos: now.rem_euclid(1000) as u32 * 1_000_000,
     };
     let mut pieces = Vec::new();
-    let mut chunks = Chunker::new(cdc, std::io::stdin().lock());
-    while let Some(raw) = chunks
-        .next_chunk()
-        .map_err(|e| Error::io("reading standard input", e))?
-    {
+    let failed = || run.failed();
+    let mut chunks = Chunker::new(cdc, crate::fs::stdin(&failed));
+    while let Some(raw) = chunks.next_chunk().map_err(|e| {
+        let reason = run.check().err();
+        reason.unwrap_or_else(|| Error::io("reading standard input", e))
+    })? {
         let len = raw.len() as u64;
         let slot = Arc::<Slot>::default();
         feeder.submit(raw, slot.clone())?;

@@ -1,5 +1,8 @@
 //! The rules of view and renewal, and the two roles, on the memory storage with its own clock.
 
+mod kept;
+mod late;
+
 use super::{BackupOptions, BackupReport, Parent, create};
 use crate::crypto::{Passphrase, Role};
 use crate::error::{Kind, Result};

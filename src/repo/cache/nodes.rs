@@ -1,11 +1,14 @@
 //! Tree nodes by chunk id. The caller verifies what it gets against the id, since the cache has no key to.
 
 use super::{Cache, TEMPORARY, read_limited, replace};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
 use crate::format::tree::NODE_LIMIT;
 use crate::id::Id;
 use crate::index::place::private_folder;
-use std::fs::{File, FileTimes, Metadata};
+use crate::units::Time;
+use std::collections::HashSet;
+use std::fs::{DirEntry, File, FileTimes, Metadata};
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -57,41 +60,56 @@ impl Cache {
         let _ = std::fs::remove_file(self.node_path(id));
     }
 
+    /// Deletes the nodes that are not in `keep` and were there before `began`, by this host's clock.
+    pub fn retain_nodes(&self, keep: &HashSet<Id>, began: Time) {
+        for file in self.node_files() {
+            let name = file.file_name();
+            let id = name.to_str().and_then(|n| n.parse::<Id>().ok());
+            let stamped = file.metadata().and_then(|m| m.modified());
+            if id.is_some_and(|id| !keep.contains(&id))
+                && stamped.is_ok_and(|t| Time::from(t) < began)
+            {
+                match std::fs::remove_file(file.path()) {
+                    Err(e) if e.kind() != ErrorKind::NotFound => {
+                        let what = format!("deleting {}", file.path().display());
+                        self.warn(&Error::io(what, e));
+                    }
+                    _ => {}
+                }
+            }
+        }
+    }
+
+    fn node_files(&self) -> impl Iterator<Item = DirEntry> {
+        let entries = |dir: PathBuf| std::fs::read_dir(dir).into_iter().flatten().flatten();
+        entries(self.dir.join("nodes")).flat_map(move |folder| entries(folder.path()))
+    }
+
     /// Deletes the nodes that were not used for longest, until at most `limit` bytes remain, and what interrupted runs
     /// left behind. Among nodes of the same day chance decides (names are keyed hashes). Gives the bytes that remain.
     pub fn evict_nodes(&self, limit: u64) -> u64 {
         let now = SystemTime::now();
         let mut nodes: Vec<(u64, PathBuf, u64)> = Vec::new();
         let mut total = 0u64;
-        for folder in std::fs::read_dir(self.dir.join("nodes"))
-            .into_iter()
-            .flatten()
-            .flatten()
-        {
-            for file in std::fs::read_dir(folder.path())
-                .into_iter()
-                .flatten()
-                .flatten()
+        for file in self.node_files() {
+            let Ok(meta) = file.metadata() else { continue };
+            let age = meta
+                .modified()
+                .ok()
+                .and_then(|t| now.duration_since(t).ok())
+                .unwrap_or_default();
+            if file
+                .file_name()
+                .to_str()
+                .is_some_and(|n| n.ends_with(TEMPORARY))
             {
-                let Ok(meta) = file.metadata() else { continue };
-                let age = meta
-                    .modified()
-                    .ok()
-                    .and_then(|t| now.duration_since(t).ok())
-                    .unwrap_or_default();
-                if file
-                    .file_name()
-                    .to_str()
-                    .is_some_and(|n| n.ends_with(TEMPORARY))
-                {
-                    if age > DAY {
-                        let _ = std::fs::remove_file(file.path());
-                    }
-                    continue;
+                if age > DAY {
+                    let _ = std::fs::remove_file(file.path());
                 }
-                total += meta.len();
-                nodes.push((age.as_secs() / DAY.as_secs(), file.path(), meta.len()));
+                continue;
             }
+            total += meta.len();
+            nodes.push((age.as_secs() / DAY.as_secs(), file.path(), meta.len()));
         }
         if total <= limit {
             return total;

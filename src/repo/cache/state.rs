@@ -104,6 +104,13 @@ impl Cache {
             .find(|t| t.writer == *writer && t.sources == *sources)
     }
 
+    /// The last trees of all source sets of `writer`.
+    pub fn last_trees(&self, writer: &Id16) -> Vec<LastTree> {
+        let mut trees: Vec<LastTree> = self.load(TREES);
+        trees.retain(|t| t.writer == *writer);
+        trees
+    }
+
     /// Remembers the last tree of a source set in place of the one before.
     pub fn set_last_tree(&self, tree: &LastTree) {
         self.update(TREES, |all: &mut Vec<LastTree>| {

@@ -1,34 +1,42 @@
 //! Listing a folder in the order of keys.
 
-use super::{FilesystemStorage, failure, info};
+use super::{FilesystemStorage, failure, info, platform};
 use crate::error::Result;
 use crate::storage::{ObjectInfo, Storage, check_key};
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 
 #[derive(Clone, Copy)]
 enum Entry {
     File,
-    Folder,
+    Folder {
+        /// Behind a link.
+        linked: bool,
+    },
 }
 
 impl FilesystemStorage {
     /// Lists the folder `key` (which ends with a slash, or is empty for the root), then what is below it: the objects
     /// whose keys start with `prefix`. Holds the names of one folder per level in memory.
+    ///
+    /// A folder may have been moved to another disk and linked. Behind one link (`linked`) no other is followed, so that
+    /// links cannot make a listing endless.
     pub(super) fn walk(
         &self,
         key: &str,
         prefix: &str,
+        linked: bool,
         each: &mut dyn FnMut(ObjectInfo) -> Result<()>,
     ) -> Result<()> {
-        for (name, kind) in self.sorted_names(key)? {
+        for (name, kind) in self.sorted_names(key, linked)? {
             let child = format!("{key}{name}");
             if !child.starts_with(prefix) {
                 continue;
             }
             match kind {
-                Entry::Folder => self.walk(&child, prefix, each)?,
+                Entry::Folder { linked } => self.walk(&child, prefix, linked, each)?,
                 Entry::File => {
                     let path = self.path(&child)?;
                     match fs::metadata(&path) {
@@ -46,7 +54,7 @@ impl FilesystemStorage {
     /// Files and folders in the folder `key` that can be objects or hold some; a folder's name gets its slash, so
     /// that byte order is key order. A folder that is not there is empty; one that cannot be read is an error, for
     /// an object that seems to be gone would mislead.
-    fn sorted_names(&self, key: &str) -> Result<BTreeMap<String, Entry>> {
+    fn sorted_names(&self, key: &str, linked: bool) -> Result<BTreeMap<String, Entry>> {
         let directory = match key.strip_suffix('/') {
             Some(key) => self.path(key)?,
             None => self.root.clone(),
@@ -75,19 +83,34 @@ impl FilesystemStorage {
             let mut kind = entry
                 .file_type()
                 .map_err(|e| failure("listing", &directory, e))?;
-            if kind.is_symlink() {
-                // A folder may have been moved to another disk and linked.
+            let link = kind.is_symlink();
+            if link {
+                if leads_back(&entry.path(), &directory) {
+                    continue;
+                }
                 let target = fs::metadata(entry.path());
                 kind = target
                     .map_err(|e| failure("following", &entry.path(), e))?
                     .file_type();
             }
             if kind.is_dir() {
-                names.insert(name + "/", Entry::Folder);
+                if link && linked {
+                    continue;
+                }
+                let linked = link || linked;
+                names.insert(name + "/", Entry::Folder { linked });
             } else if kind.is_file() {
                 names.insert(name, Entry::File);
             }
         }
         Ok(names)
+    }
+}
+
+/// Does the link lead to itself, or to a folder that it is in?
+fn leads_back(link: &Path, directory: &Path) -> bool {
+    match fs::canonicalize(link) {
+        Ok(target) => fs::canonicalize(directory).is_ok_and(|d| d.starts_with(target)),
+        Err(e) => platform::is_loop(&e),
     }
 }

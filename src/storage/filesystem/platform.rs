@@ -73,6 +73,17 @@ pub(super) fn place_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// Links that lead to each other.
+pub(super) fn is_loop(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    return rustix::io::Errno::from_io_error(error) == Some(rustix::io::Errno::LOOP);
+    #[cfg(not(unix))]
+    return {
+        let _ = error;
+        false
+    };
+}
+
 fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     #[cfg(target_os = "linux")]
     {

@@ -206,3 +206,33 @@ fn links_are_followed_and_dangling_ones_noticed() {
         assert!(error.to_string().contains("packs"), "{error}");
     }
 }
+
+#[cfg(unix)]
+#[test]
+fn links_that_lead_back_are_passed_over_and_others_followed() {
+    use std::os::unix::fs::symlink;
+    let dir = tempfile::tempdir().unwrap();
+    let elsewhere = tempfile::tempdir().unwrap();
+    let storage = open(&dir);
+    for key in ["config", "packs/ab/abcd", "packs/cd/cdef", "index/ab"] {
+        put(&storage, key);
+    }
+    let at = |path: &str| dir.path().join(path);
+    // A folder moved to another disk.
+    fs::rename(at("packs/cd"), elsewhere.path().join("cd")).unwrap();
+    symlink(elsewhere.path().join("cd"), at("packs/cd")).unwrap();
+    let whole = ["config", "index/ab", "packs/ab/abcd", "packs/cd/cdef"];
+    assert_eq!(keys(&storage, ""), whole);
+    symlink("self", at("packs/self")).unwrap();
+    symlink("..", at("packs/ab/up")).unwrap();
+    symlink(dir.path(), at("packs/ab/root")).unwrap();
+    // Two that lead to each other by way of folders; what is behind the first link is a stranger.
+    symlink(at("packs/ab"), elsewhere.path().join("cd/ef")).unwrap();
+    symlink(elsewhere.path().join("cd"), at("packs/ab/gh")).unwrap();
+    let listed = keys(&storage, "packs/");
+    assert_eq!(
+        listed,
+        ["packs/ab/abcd", "packs/ab/gh/cdef", "packs/cd/cdef"]
+    );
+    assert_eq!(keys(&storage, "index/"), ["index/ab"]);
+}
