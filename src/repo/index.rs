@@ -74,7 +74,7 @@ impl Repository {
             index: view.index.union(&view.leaving).copied().collect(),
             ..View::default()
         };
-        let base = self.sync_index(&all, None, observer)?.base;
+        let base = self.sync_whole(&all, observer)?;
         let mut unread = all.index;
         base.objects().for_each(|(object, _)| {
             unread.remove(object);
@@ -84,6 +84,21 @@ impl Repository {
             Some(name) => Err(Error::damaged(format!("index/{name} cannot be read"))
                 .hint("nothing was deleted; run `corso repo repair index`")),
         }
+    }
+
+    /// The rows of `view`, with every block of the local cache read and found right: for who reads all of them anyway,
+    /// and refers to them by position.
+    fn sync_whole(&self, view: &View, observer: &dyn Observer) -> Result<Arc<Base>> {
+        for _ in 0..MAX_RETAKES {
+            let base = self.sync_index(view, None, observer)?.base;
+            match base.verify() {
+                Ok(()) => return Ok(base),
+                // The next sync builds anew what was damaged.
+                Err(e) => observer.event(Event::Warning(&e.message())),
+            }
+        }
+        Err(Error::failed("the index cache is damaged again and again")
+            .hint("check the disk that holds the cache, or give another place in CORSO_CACHE_DIR"))
     }
 
     /// The index of `view`.

@@ -39,8 +39,8 @@ pub struct Reader {
     writer: Id16,
     keys: Arc<DomainKeys>,
     index: Arc<Index>,
-    /// When the index was read last; none where it is another's, who keeps it up to date.
-    loaded: Option<Mutex<Instant>>,
+    /// When the index was read again; none where it is another's, who keeps it up to date.
+    reloaded: Option<Mutex<Option<Instant>>>,
     /// Header and object key of packs, by pack: 32 bytes each, so all that a run touches are kept.
     pack_keys: Mutex<HashMap<Id, Arc<ObjectKey>>>,
     /// The last few metadata packs, whole.
@@ -69,7 +69,7 @@ impl Reader {
         repo.require_full("reading backups")?;
         let index = repo.readable_index(observer)?;
         let mut reader = Self::with_index(repo, writer, epoch, Arc::new(index))?;
-        reader.loaded = Some(Mutex::new(Instant::now()));
+        reader.reloaded = Some(Mutex::default());
         Ok(reader)
     }
 
@@ -86,7 +86,7 @@ impl Reader {
             writer,
             keys,
             index,
-            loaded: None,
+            reloaded: None,
             pack_keys: Mutex::default(),
             meta: Mutex::default(),
         })
@@ -197,15 +197,18 @@ impl Reader {
 
     /// Reads the index again, unless that was done a moment ago. `true` if it was read after `began`.
     fn reload(&self, began: Instant) -> Result<bool> {
-        let Some(loaded) = &self.loaded else {
+        let Some(reloaded) = &self.reloaded else {
             return Ok(false);
         };
-        let mut loaded = lock(loaded);
-        if *loaded < began && loaded.elapsed() >= RELOAD {
-            self.repo.reload_readable(&self.index, &Silent)?;
-            *loaded = Instant::now();
+        let mut reloaded = lock(reloaded);
+        match *reloaded {
+            Some(time) if time >= began => return Ok(true),
+            Some(time) if time.elapsed() < RELOAD => return Ok(false),
+            _ => {}
         }
-        Ok(*loaded >= began)
+        self.repo.reload_readable(&self.index, &Silent)?;
+        *reloaded = Some(Instant::now());
+        Ok(true)
     }
 
     fn read_known(&self, id: &Id) -> Result<Vec<u8>> {

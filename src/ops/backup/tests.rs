@@ -2,6 +2,7 @@
 
 mod kept;
 mod late;
+mod moved;
 
 use super::{BackupOptions, BackupReport, Parent, create};
 use crate::crypto::{Passphrase, Role};
