@@ -33,6 +33,8 @@ pub struct View {
     pub index: BTreeSet<Id>,
     /// Index objects that exist, and that a tombstone names.
     pub leaving: BTreeSet<Id>,
+    /// Time and length in bytes of all index objects that exist.
+    pub index_info: HashMap<Id, (Time, u64)>,
     /// The tombstones themselves.
     pub tombstones: Vec<Buried>,
 }
@@ -121,7 +123,9 @@ impl Viewer {
             }
             let dead = &view.dead_index;
             let (mut alive, mut leaving) = (BTreeSet::new(), BTreeSet::new());
-            let listed = list_names(&*self.storage, "index/", &mut |id| {
+            let index_info = &mut view.index_info;
+            let listed = list_objects(&*self.storage, "index/", &mut |id, object| {
+                index_info.insert(id, (object.modified, object.size));
                 match dead.contains(&id) {
                     false => alive.insert(id),
                     true => leaving.insert(id),

@@ -1,5 +1,6 @@
 //! Mark: what no snapshot needs is moved out of, renamed in no index object, and named in a tombstone.
 
+use super::active::Active;
 use super::copy::Copier;
 use super::look::Look;
 use super::marks::{Bits, Marks};
@@ -163,6 +164,7 @@ fn decide(
 ) -> Result<Doomed> {
     let table = &look.table;
     let (keep, loads) = keepers(look, marks)?;
+    let active = Active::find(look, grace)?;
     let old = |modified: Time| grace.0.is_zero() || modified.plus(grace.0) <= look.view.time;
     let mut sorts: HashMap<(Id16, u8), u32> = HashMap::new();
     let (mut dropped, mut candidates) = (Vec::new(), Vec::new());
@@ -176,6 +178,9 @@ fn decide(
         }
         let load = loads[number as usize];
         if load.live == 0 {
+            if active.wrote(&pack.name, pack.size)? {
+                continue;
+            }
             freed = (freed.0 + 1, freed.1 + pack.size);
             dropped.push(number);
             continue;
@@ -195,16 +200,23 @@ fn decide(
             },
         });
     }
-    let strays: Vec<(Id, u64)> = table
-        .strays
-        .iter()
-        .filter(|s| old(s.modified))
-        .map(|s| (s.name, s.size))
-        .collect();
-    for (_, size) in &strays {
-        freed = (freed.0 + 1, freed.1 + size);
+    let mut strays = Vec::new();
+    for stray in table.strays.iter().filter(|s| old(s.modified)) {
+        if !active.wrote(&stray.name, stray.size)? {
+            freed = (freed.0 + 1, freed.1 + stray.size);
+            strays.push((stray.name, stray.size));
+        }
     }
-    let repacked = plan::choose(&candidates, &options.prices, options.max_repack);
+    let mut repacked = plan::choose(&candidates, &options.prices, options.max_repack);
+    let mut alive = HashSet::new();
+    for number in &repacked {
+        if let Some(pack) = table.pack(*number)
+            && active.wrote(&pack.name, pack.size)?
+        {
+            alive.insert(*number);
+        }
+    }
+    repacked.retain(|n| !alive.contains(n));
     let sums = plan::sums(&candidates, &repacked, freed, &options.prices);
     Ok(Doomed {
         dropped,

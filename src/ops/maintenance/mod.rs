@@ -8,6 +8,7 @@
 //! backups; one that ends anywhere loses nothing. A look is never renewed: what cannot be put while it is young is
 //! begun anew.
 
+mod active;
 mod bury;
 mod copy;
 mod look;

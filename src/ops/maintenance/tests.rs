@@ -3,6 +3,7 @@
 use super::{MaintenanceOptions, MaintenanceReport, Mode, Prices, maintain};
 use crate::crypto::Passphrase;
 use crate::error::{Error, Kind, Result};
+use crate::format::container::ObjectKind;
 use crate::format::tombstone::{self, Tombstone};
 use crate::fs::path::Source;
 use crate::fs::walk;
@@ -10,6 +11,7 @@ use crate::id::{Id, Id16};
 use crate::ops::backup::{self, BackupOptions, Parent};
 use crate::ops::opened::OpenSnapshot;
 use crate::ops::restore::RestoreOptions;
+use crate::repo::run::Run;
 use crate::repo::{InitOptions, Repository, pack_key};
 use crate::report::{Event, Observer, Silent, Stop};
 use crate::storage::fault::Op;
@@ -452,6 +454,35 @@ fn many_index_objects_become_one() {
     );
     assert_eq!(world.names("index/").len(), 1);
     world.assert_restores();
+}
+
+#[test]
+fn a_run_that_takes_longer_than_the_grace_period_keeps_what_it_stored() {
+    let world = World::new(G);
+    let start = || Run::start(world.repo.clone(), Arc::new(Silent), Stop::default()).unwrap();
+    let store = |run: &Run, seed: u8| {
+        let raw = noise(200_000, seed);
+        let id = run.keys().chunk_id(&raw);
+        assert!(run.chunk(ObjectKind::Data, &id, &raw).unwrap());
+        run.flush().unwrap();
+    };
+    let (long, dead) = (start(), start());
+    store(&long, 1);
+    store(&dead, 2);
+    for _ in 0..4 {
+        world.storage.advance(G / 3);
+        long.renew().unwrap();
+    }
+    store(&long, 3);
+    let report = world.maintain();
+    assert_eq!(report.buried.packs_buried, 1, "only what the dead run left");
+    long.look_anew().unwrap();
+    assert!(long.has(&long.keys().chunk_id(&noise(200_000, 1))).unwrap());
+    assert!(!long.has(&long.keys().chunk_id(&noise(200_000, 2))).unwrap());
+    // It ends without a snapshot: a grace period later it counts as dead as well.
+    world.storage.advance(DAY);
+    assert_eq!(world.maintain().buried.packs_buried, 2);
+    (long.close(), dead.close());
 }
 
 #[test]

@@ -1,0 +1,67 @@
+//! Runs that are still under way: what they have stored counts as young, however long they take.
+//!
+//! A first backup over a slow line takes days. Its early packs are older than the grace period and no snapshot needs
+//! them yet; burying them would make the run store them again, and again. A run names its packs in an index object every
+//! few minutes, so one with a young index object and no snapshot is taken to be alive.
+
+use super::look::Look;
+use crate::error::{Error, Kind, Result};
+use crate::format::container::{INDEX_HEADER_LEN, ObjectKey, SEALED_HEADER_LEN, TRAILER_LEN};
+use crate::id::{Id, Id16};
+use crate::repo::pack_key;
+use crate::repo::protocol::Grace;
+use std::collections::HashSet;
+
+/// Runs that put an index object less than a grace period ago and have no snapshot.
+pub struct Active<'a> {
+    look: &'a Look,
+    runs: HashSet<Id16>,
+}
+
+impl<'a> Active<'a> {
+    /// Looks at the young index objects of `look`. Two small requests for each.
+    pub fn find(look: &'a Look, grace: Grace) -> Result<Active<'a>> {
+        let finished: HashSet<Id16> = look.snapshots.iter().map(|s| s.manifest.run).collect();
+        let mut runs = HashSet::new();
+        for (name, (modified, size)) in &look.view.index_info {
+            if grace.0.is_zero() || modified.plus(grace.0) <= look.view.time {
+                continue;
+            }
+            let key = format!("index/{name}");
+            if let Some(run) = run_of(look, &key, INDEX_HEADER_LEN, *size)?
+                && !finished.contains(&run)
+            {
+                runs.insert(run);
+            }
+        }
+        Ok(Active { look, runs })
+    }
+
+    /// Did such a run write this pack of `size` bytes? Asks the storage only if there is such a run.
+    pub fn wrote(&self, pack: &Id, size: u64) -> Result<bool> {
+        if self.runs.is_empty() {
+            return Ok(false);
+        }
+        let run = run_of(self.look, &pack_key(pack), SEALED_HEADER_LEN, size)?;
+        Ok(run.is_some_and(|run| self.runs.contains(&run)))
+    }
+}
+
+/// The run in an object's trailer; `None` if the object is damaged or gone.
+fn run_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Option<Id16>> {
+    let read = || -> Result<Id16> {
+        let storage = &look.repo.storage;
+        let from = size
+            .checked_sub(TRAILER_LEN as u64)
+            .ok_or_else(|| Error::damaged("too short"))?;
+        let header = storage.get_range(key, 0, header_len as u64)?;
+        let tail = storage.get_range(key, from, TRAILER_LEN as u64)?;
+        let object = ObjectKey::from_header(&header, &look.repo.keyring)?;
+        Ok(object.open_trailer(&tail, size)?.run)
+    };
+    match read() {
+        Ok(run) => Ok(Some(run)),
+        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => Ok(None),
+        Err(e) => Err(e),
+    }
+}
