@@ -278,6 +278,11 @@ pub const EXTRAS: &[Extra] = &[
         ..NONE
     },
     Extra {
+        flag: "--group-by",
+        default: "host,paths",
+        ..NONE
+    },
+    Extra {
         flag: "--stdin",
         raw: true,
         ..NONE

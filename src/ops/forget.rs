@@ -4,7 +4,7 @@
 //! period is over; until then the record brings the backup back.
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::record::Change;
@@ -188,6 +188,38 @@ pub fn refuse_pinned(repo: &Repository, ids: &[Id], observer: &dyn Observer) -> 
         None => Ok(()),
         Some(id) => Err(Error::failed(format!("backup {} is pinned", id.short()))
             .hint("take the pin off first with `corso backup unpin`; nothing was deleted")),
+    }
+}
+
+/// Pins backups, or takes their pins off. Gives those for which that is a change.
+///
+/// # Errors
+/// `Changed` if a backup was deleted while it was pinned.
+pub fn set_pinned(
+    repo: &Repository,
+    ids: &[Id],
+    pinned: bool,
+    observer: &dyn Observer,
+) -> Result<Vec<Id>> {
+    let records = repo.records(Deletions::None, observer)?;
+    let change = |id: &&Id| records.pins.contains(id) != pinned;
+    let changed: Vec<Id> = ids.iter().filter(change).copied().collect();
+    for id in &changed {
+        let change = match pinned {
+            true => Change::Pin(*id),
+            false => Change::Unpin(*id),
+        };
+        repo.put_record(change)?;
+    }
+    // Somebody else may have forgotten it before the pin was there to see.
+    let there = repo.snapshot_names()?;
+    match changed.iter().find(|id| pinned && !there.contains(id)) {
+        None => Ok(changed),
+        Some(id) => Err(Error::new(
+            Kind::Changed,
+            format!("backup {} was deleted while it was pinned", id.short()),
+        )
+        .hint("bring it back with `corso backup undelete`, and pin it then")),
     }
 }
 

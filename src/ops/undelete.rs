@@ -4,6 +4,12 @@
 //! maintenance is about to delete are read from there and stored anew; then the manifest is sealed again, under a new
 //! name, since names are never used twice.
 
+mod deleted;
+#[cfg(test)]
+mod tests;
+
+pub use deleted::{Deleted, deleted, find};
+
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::container::ObjectKind;
 use crate::format::entry::TreePath;
@@ -104,14 +110,8 @@ fn refuse_present(
         host: Some(manifest.host.clone()),
         ..SnapshotFilter::default()
     };
-    let same = |m: &Manifest| {
-        *m == Manifest {
-            run: m.run,
-            ..manifest.clone()
-        }
-    };
     let (there, _) = repo.snapshots(&filter, observer)?;
-    match there.iter().find(|s| same(&s.manifest)) {
+    match there.iter().find(|s| deleted::same(&s.manifest, manifest)) {
         None => Ok(()),
         Some(s) if s.id == deletion.snapshot => Err(Error::failed(format!(
             "backup {} is not deleted",

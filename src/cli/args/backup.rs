@@ -3,7 +3,7 @@
 use crate::cli::value::OsArg;
 use argh::{ArgsInfo, FromArgs};
 
-/// Make, list, look into and delete backups.
+/// Make, list, look into, keep and delete backups.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "backup", help_triggers("--help"))]
 pub struct Backup {
@@ -24,6 +24,14 @@ pub enum BackupCommand {
     Details(Details),
     /// `corso backup delete`
     Delete(Delete),
+    /// `corso backup forget`
+    Forget(Forget),
+    /// `corso backup pin`
+    Pin(Pin),
+    /// `corso backup unpin`
+    Unpin(Unpin),
+    /// `corso backup undelete`
+    Undelete(Undelete),
 }
 
 /// Back up files and folders.
@@ -78,7 +86,15 @@ pub struct Create {
 /// List the backups.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "list", help_triggers("--help"))]
-pub struct List {}
+pub struct List {
+    /// list the deleted backups that can still be brought back
+    #[argh(switch)]
+    pub deleted: bool,
+
+    /// warn no more of backups that were seen from this machine and are gone
+    #[argh(switch)]
+    pub accept_missing: bool,
+}
 
 /// Show what a backup holds.
 #[derive(FromArgs, ArgsInfo)]
@@ -98,6 +114,82 @@ pub struct Details {
 #[argh(subcommand, name = "delete", help_triggers("--help"))]
 pub struct Delete {
     /// ids of the backups, unique beginnings of them, or latest
+    #[argh(positional, arg_name = "BACKUP")]
+    pub backups: Vec<String>,
+
+    /// say what would be deleted, but delete nothing
+    #[argh(switch)]
+    pub dry_run: bool,
+}
+
+/// Delete the backups that no rule keeps. Without rules, those of the repository are in force.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "forget", help_triggers("--help"))]
+pub struct Forget {
+    /// keep the newest so many
+    #[argh(option, arg_name = "NUMBER")]
+    pub keep_last: Option<String>,
+
+    /// keep the newest of each hour, for so many hours that have one
+    #[argh(option, arg_name = "NUMBER")]
+    pub keep_hourly: Option<String>,
+
+    /// the same for days
+    #[argh(option, arg_name = "NUMBER")]
+    pub keep_daily: Option<String>,
+
+    /// the same for weeks
+    #[argh(option, arg_name = "NUMBER")]
+    pub keep_weekly: Option<String>,
+
+    /// the same for months
+    #[argh(option, arg_name = "NUMBER")]
+    pub keep_monthly: Option<String>,
+
+    /// the same for years
+    #[argh(option, arg_name = "NUMBER")]
+    pub keep_yearly: Option<String>,
+
+    /// keep all that are less than this older than the newest, such as 14d or 1y6m
+    #[argh(option, arg_name = "DURATION")]
+    pub keep_within: Option<String>,
+
+    /// keep all with this tag, or with all of several that have commas between; may be repeated
+    #[argh(option, arg_name = "TAG")]
+    pub keep_tag: Vec<String>,
+
+    /// apply the rules to each group of backups that have these in common
+    #[argh(option, arg_name = "LIST")]
+    pub group_by: Option<String>,
+
+    /// say what would be kept and why, but delete nothing
+    #[argh(switch)]
+    pub dry_run: bool,
+}
+
+/// Pin backups: they are neither forgotten nor deleted until they are unpinned.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "pin", help_triggers("--help"))]
+pub struct Pin {
+    /// ids of the backups, unique beginnings of them, or latest
+    #[argh(positional, arg_name = "BACKUP")]
+    pub backups: Vec<String>,
+}
+
+/// Take the pins off backups.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "unpin", help_triggers("--help"))]
+pub struct Unpin {
+    /// ids of the backups, unique beginnings of them, or latest
+    #[argh(positional, arg_name = "BACKUP")]
+    pub backups: Vec<String>,
+}
+
+/// Bring deleted backups back, while their data is there.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "undelete", help_triggers("--help"))]
+pub struct Undelete {
+    /// ids of the deleted backups, or unique beginnings of them
     #[argh(positional, arg_name = "BACKUP")]
     pub backups: Vec<String>,
 }

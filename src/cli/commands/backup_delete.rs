@@ -3,40 +3,52 @@
 use crate::cli::args::backup::Delete;
 use crate::cli::session::{Outcome, Session};
 use crate::error::Result;
-use crate::id::Id;
 use crate::ops::forget;
+use crate::repo::Repository;
+use crate::units::human_duration;
 use serde_json::json;
 
-/// Deletes backups. All names are looked up before anything is deleted.
+/// Deletes backups. All names are looked up, and looked at for pins, before anything is deleted.
 pub fn run(session: &Session, flags: &Delete) -> Result<Outcome> {
     if flags.backups.is_empty() {
         return Err(super::missing(session, "BACKUP"));
     }
     let repo = super::open(session)?;
     repo.require_full("deleting backups")?;
-    let mut ids: Vec<Id> = Vec::new();
-    for name in &flags.backups {
-        // By its name alone, so that a backup that cannot be read can be deleted too.
-        let id = match name.as_str() {
-            "latest" => super::find(session, &repo, name)?.id,
-            name => repo.resolve(name, &*session.reporter)?,
-        };
-        if !ids.contains(&id) {
-            ids.push(id);
-        }
-    }
+    let ids = super::ids(session, &repo, &flags.backups)?;
     forget::refuse_pinned(&repo, &ids, &*session.reporter)?;
-    forget::delete(&repo, &ids, &*session.reporter, session.stop()?)?;
-    let mut lines = Vec::new();
-    for id in &ids {
-        lines.push(format!("Deleted backup {}.", id.short()));
+    let done = match flags.dry_run {
+        true => "Would delete",
+        false => {
+            forget::delete(&repo, &ids, &*session.reporter, session.stop()?)?;
+            "Deleted"
+        }
+    };
+    let mut lines: Vec<String> = ids
+        .iter()
+        .map(|id| format!("{done} backup {}.", id.short()))
+        .collect();
+    if !flags.dry_run {
+        lines.extend(way_back(&repo));
     }
     Ok(Outcome {
         json: json!({
-            "deleted": ids.iter().map(Id::hex).collect::<Vec<_>>(),
+            "deleted": super::hex(&ids),
+            "dry_run": flags.dry_run,
             "usage": repo.storage().usage(),
         }),
         lines,
         ..Outcome::default()
+    })
+}
+
+/// Says how long deleted backups can be brought back for certain.
+pub fn way_back(repo: &Repository) -> Option<String> {
+    let grace = repo.config().grace;
+    (!grace.is_zero()).then(|| {
+        format!(
+            "`corso backup undelete` brings back what was deleted, for {}.",
+            human_duration(grace)
+        )
     })
 }

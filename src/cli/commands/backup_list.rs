@@ -1,7 +1,9 @@
 //! `corso backup list`
 
+use crate::cli::args::backup::List;
 use crate::cli::session::{Outcome, Session};
 use crate::error::Result;
+use crate::repo::records::Deletions;
 use crate::repo::snapshots::Snapshot;
 use crate::report::text::{Align, count, table};
 use crate::report::{json::put_path, printable};
@@ -9,10 +11,19 @@ use crate::units::human_bytes;
 use serde_json::{Map, Value, json};
 
 /// Lists the backups, oldest first.
-pub fn run(session: &Session) -> Result<Outcome> {
+pub fn run(session: &Session, flags: &List) -> Result<Outcome> {
+    if flags.deleted {
+        return super::backup_undelete::list(session);
+    }
     let repo = super::open(session)?;
+    if flags.accept_missing {
+        repo.accept_missing()?;
+    }
     let (backups, unreadable) = repo.snapshots(&super::filter(session)?, &*session.reporter)?;
-    let columns = [
+    let pins = repo.records(Deletions::None, &*session.reporter)?.pins;
+    let pinned = |s: &Snapshot| pins.contains(&s.id);
+    let mut rows: Vec<Vec<String>> = backups.iter().map(row).collect();
+    let mut columns = vec![
         ("Backup", Align::Left),
         ("Time", Align::Left),
         ("Host", Align::Left),
@@ -22,15 +33,28 @@ pub fn run(session: &Session) -> Result<Outcome> {
         ("Tags", Align::Left),
         ("Sources", Align::Left),
     ];
+    if backups.iter().any(pinned) {
+        columns.insert(6, ("Pinned", Align::Left));
+        for (row, backup) in rows.iter_mut().zip(&backups) {
+            row.insert(6, if pinned(backup) { "yes" } else { "" }.to_owned());
+        }
+    }
+    let json_of = |backup: &Snapshot| {
+        let mut value = describe(backup);
+        if let Value::Object(map) = &mut value {
+            map.insert("pinned".into(), pinned(backup).into());
+        }
+        value
+    };
     let lines = if backups.is_empty() {
         vec!["There are no such backups.".to_owned()]
     } else {
         Vec::new()
     };
     Ok(Outcome {
-        text: table(&columns, &backups.iter().map(row).collect::<Vec<_>>()),
+        text: table(&columns, &rows),
         json: json!({
-            "backups": backups.iter().map(describe).collect::<Vec<_>>(),
+            "backups": backups.iter().map(json_of).collect::<Vec<_>>(),
             "unreadable_backups": unreadable,
             "usage": repo.storage().usage(),
         }),
@@ -40,7 +64,8 @@ pub fn run(session: &Session) -> Result<Outcome> {
     })
 }
 
-fn row(backup: &Snapshot) -> Vec<String> {
+/// A backup as a line of the list.
+pub fn row(backup: &Snapshot) -> Vec<String> {
     let m = &backup.manifest;
     let errors = if m.stats.errors > 0 {
         format!(" ({} unreadable)", count(m.stats.errors))

@@ -3,7 +3,10 @@
 mod backup_create;
 mod backup_delete;
 mod backup_details;
+mod backup_forget;
 mod backup_list;
+mod backup_pin;
+mod backup_undelete;
 mod repo_check;
 mod repo_connect;
 mod repo_disconnect;
@@ -22,6 +25,7 @@ use super::session::{Outcome, Session};
 use crate::crypto::Passphrase;
 use crate::error::{Error, Result};
 use crate::fs::path::Source;
+use crate::id::Id;
 use crate::repo::Repository;
 use crate::repo::snapshots::{Snapshot, SnapshotFilter};
 use crate::report::json::put_path;
@@ -55,9 +59,13 @@ pub fn run(session: &Session) -> Result<Outcome> {
         },
         Command::Backup(backup) => match &backup.command {
             BackupCommand::Create(create) => backup_create::run(session, create),
-            BackupCommand::List(_) => backup_list::run(session),
+            BackupCommand::List(list) => backup_list::run(session, list),
             BackupCommand::Details(details) => backup_details::run(session, details),
             BackupCommand::Delete(delete) => backup_delete::run(session, delete),
+            BackupCommand::Forget(forget) => backup_forget::run(session, forget),
+            BackupCommand::Pin(pin) => backup_pin::pin(session, pin),
+            BackupCommand::Unpin(unpin) => backup_pin::unpin(session, unpin),
+            BackupCommand::Undelete(undelete) => backup_undelete::run(session, undelete),
         },
         Command::Restore(restore) => restore::run(session, restore),
     }
@@ -108,6 +116,30 @@ fn find(session: &Session, repo: &Repository, text: &str) -> Result<Snapshot> {
         .hint("give latest instead of the id, or leave the flags out"));
     }
     repo.find_snapshot(text, &filter, &*session.reporter)
+}
+
+/// The ids of the backups that `names` stand for, each once. By name alone, so that a backup that cannot be read can be
+/// meant too.
+fn ids(session: &Session, repo: &Repository, names: &[String]) -> Result<Vec<Id>> {
+    if names.is_empty() {
+        return Err(missing(session, "BACKUP"));
+    }
+    let mut ids: Vec<Id> = Vec::new();
+    for name in names {
+        let id = match name.as_str() {
+            "latest" => find(session, repo, name)?.id,
+            name => repo.resolve(name, &*session.reporter)?,
+        };
+        if !ids.contains(&id) {
+            ids.push(id);
+        }
+    }
+    Ok(ids)
+}
+
+/// The names of `ids`, whole, for `--json`.
+fn hex(ids: &[Id]) -> Vec<String> {
+    ids.iter().map(Id::hex).collect()
 }
 
 /// Where the repository is, for `--json`.

@@ -127,6 +127,36 @@ pub const COMMANDS: &[CommandExtra] = &[
         examples: &["corso backup delete 3fa9c1d2"],
     },
     CommandExtra {
+        path: &["backup", "forget"],
+        groups: &[Select, S3, Filesystem, Passphrase],
+        usage: "--keep-RULE VALUE... [flags]",
+        examples: &[
+            "corso backup forget --keep-daily 7 --keep-weekly 5 --keep-monthly 12 --dry-run",
+            "corso backup forget --keep-within 1m --keep-tag release --group-by host",
+        ],
+    },
+    CommandExtra {
+        path: &["backup", "pin"],
+        groups: &[Select, S3, Filesystem, Passphrase],
+        usage: "BACKUP... [flags]",
+        examples: &["corso backup pin 3fa9c1d2"],
+    },
+    CommandExtra {
+        path: &["backup", "unpin"],
+        groups: &[Select, S3, Filesystem, Passphrase],
+        usage: "BACKUP... [flags]",
+        examples: &["corso backup unpin 3fa9c1d2"],
+    },
+    CommandExtra {
+        path: &["backup", "undelete"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "BACKUP... [flags]",
+        examples: &[
+            "corso backup list --deleted",
+            "corso backup undelete 3fa9c1d2",
+        ],
+    },
+    CommandExtra {
         path: &["restore"],
         groups: &[Select, S3, Filesystem, Passphrase],
         usage: "BACKUP [PATH...] --destination DIR [flags]",

@@ -4,7 +4,7 @@ use super::nodes::Nodes;
 use super::tally::{Counts, Tally};
 use super::{Backup, BackupOptions, Parent, ParentTree};
 use crate::crypto::Role;
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::format::snapshot::{Manifest, Stats};
 use crate::format::tree::Root;
 use crate::id::Id;
@@ -155,6 +155,14 @@ impl History {
                 .into_iter()
                 .find(|s| s.writer == writer && s.host == options.host)
         });
+        if seen.is_some() {
+            match repo.list_snapshots() {
+                Ok(listed) => repo.notice_rollback(&listed, None, observer),
+                // A key that may not list cannot tell.
+                Err(e) if e.kind() == Kind::PermissionDenied => {}
+                Err(e) => return Err(e),
+            }
+        }
         let tree = repo.cache().and_then(|c| c.last_tree(&writer, &key));
         let usable = tree.filter(|t| t.epoch == run.epoch() && options.parent == Parent::Newest);
         let parent = usable.and_then(|t| {

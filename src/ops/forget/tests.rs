@@ -1,1 +1,400 @@
+//! Forgetting, deleting, pins, and noticing what is missing, on the memory storage with its own clock.
 
+use super::*;
+use crate::crypto::{Keyring, Passphrase, Role};
+use crate::format::config::Retention;
+use crate::format::record::{self, Record};
+use crate::format::snapshot::{self, Manifest};
+use crate::fs::path::Source;
+use crate::fs::walk;
+use crate::id::Id16;
+use crate::ops::backup::{self, BackupOptions, Parent};
+use crate::ops::undelete;
+use crate::policy::Span;
+use crate::repo::InitOptions;
+use crate::report::Silent;
+use crate::storage::PutOptions;
+use crate::storage::fault::Op;
+use crate::storage::memory::{MemoryStorage, Request};
+use crate::units::{MIB, Time};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+pub(crate) const G: Duration = Duration::from_secs(24 * 3600);
+const HOUR: Duration = Duration::from_secs(3600);
+
+/// A repository on a storage whose clock stands still, and a folder to back up.
+pub(crate) struct World {
+    pub(crate) work: tempfile::TempDir,
+    pub(crate) storage: Arc<MemoryStorage>,
+    pub(crate) repo: Arc<Repository>,
+}
+
+/// Collects warnings.
+#[derive(Default)]
+pub(crate) struct Warnings(Mutex<Vec<String>>);
+
+impl Observer for Warnings {
+    fn event(&self, event: Event<'_>) {
+        if let Event::Warning(text) = event {
+            self.0.lock().unwrap().push(text.to_owned());
+        }
+    }
+}
+
+impl Warnings {
+    pub(crate) fn take(&self) -> String {
+        std::mem::take(&mut *self.0.lock().unwrap()).join("\n")
+    }
+}
+
+impl World {
+    pub(crate) fn new() -> World {
+        let storage = Arc::new(MemoryStorage::new());
+        storage.set_clock(Time(1_700_000_000_000));
+        let work = tempfile::tempdir().unwrap();
+        let options = InitOptions {
+            pack_size: MIB,
+            ..InitOptions::default()
+        };
+        let dynamic: Arc<dyn Storage> = storage.clone();
+        let (pass, cache) = (Passphrase::new("full"), work.path().join("here"));
+        let repo = Repository::init(dynamic, &pass, &options, Some(&cache), &Silent).unwrap();
+        std::fs::create_dir(work.path().join("source")).unwrap();
+        let world = World {
+            work,
+            storage,
+            repo: Arc::new(repo),
+        };
+        world.write("small", &[7; 3000]);
+        world
+    }
+
+    pub(crate) fn source(&self) -> PathBuf {
+        self.work.path().join("source")
+    }
+
+    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
+        std::fs::write(self.source().join(name), bytes).unwrap();
+    }
+
+    /// The repository as another machine opens it.
+    pub(crate) fn open(&self, machine: &str, passphrase: &str) -> Arc<Repository> {
+        let (pass, cache) = (Passphrase::new(passphrase), self.work.path().join(machine));
+        let storage: Arc<dyn Storage> = self.storage.clone();
+        Arc::new(Repository::open(storage, &pass, Some(&cache), &Silent).unwrap())
+    }
+
+    pub(crate) fn backup(&self, repo: &Arc<Repository>, observer: Arc<dyn Observer>) -> Id {
+        let source = Source::new(self.source().as_os_str()).unwrap();
+        let options = BackupOptions {
+            source_names: vec![source.absolute()],
+            sources: vec![source],
+            stdin: None,
+            walk: Box::new(|| Ok(walk::Options::default())),
+            excludes: vec![],
+            tags: vec![],
+            host: "h".into(),
+            user: "u".into(),
+            parent: Parent::Newest,
+            force: false,
+            dry_run: false,
+            look_ahead: false,
+        };
+        let report = backup::create(repo.clone(), &options, observer, &Stop::default());
+        report.unwrap().snapshot.unwrap().parse().unwrap()
+    }
+
+    /// A snapshot of `writer` without a tree, put an hour after the one before.
+    fn snapshot(&self, writer: Id16, change: impl FnOnce(&mut Manifest)) -> Id {
+        self.storage.advance(HOUR);
+        let keyring = &self.repo.keyring;
+        let session = keyring.session().unwrap();
+        let mut manifest = Manifest {
+            host: "h".into(),
+            sources: vec![b"/s".to_vec()],
+            writer,
+            run: session.run,
+            domain_epoch: session.epoch,
+            ..Manifest::default()
+        };
+        change(&mut manifest);
+        let keys = keyring.domain(writer, session.epoch).unwrap();
+        let cipher = self.repo.config().cipher;
+        let sealed = snapshot::seal(&manifest, &session, cipher, &keys).unwrap();
+        self.put("snapshots/", &sealed.bytes)
+    }
+
+    fn put(&self, folder: &str, bytes: &[u8]) -> Id {
+        let name = Id::sha256(bytes);
+        let options = PutOptions::default();
+        self.storage
+            .put(&format!("{folder}{name}"), bytes, &options)
+            .unwrap();
+        name
+    }
+
+    pub(crate) fn delete(&self, id: &Id) {
+        delete(&self.repo, &[*id], &Silent, &Stop::default()).unwrap();
+    }
+
+    fn plan(&self, policy: &Policy) -> Result<Plan> {
+        let (by, all) = (GroupBy::default(), SnapshotFilter::default());
+        plan(&self.repo, policy, by, &all, &Silent)
+    }
+}
+
+fn last(n: u64) -> Policy {
+    Policy {
+        last: n,
+        ..Policy::default()
+    }
+}
+
+#[test]
+fn a_writers_false_dates_push_nothing_out() {
+    let world = World::new();
+    let (writer, other) = (Id16([1; 16]), Id16([2; 16]));
+    let dated = |writer, time: i64| world.snapshot(writer, |m| m.time = Time(time));
+    // The full keys' hosts are believed: the order of their times counts.
+    let full = [3, 1, 2].map(|day| dated(Id16::ZERO, day * 86_400_000));
+    let far = 4_000_000_000_000;
+    let false_dates = [far, far + 1, -far].map(|time| dated(writer, time));
+    let another = dated(other, 0);
+    let plan = world.plan(&last(1)).unwrap();
+    let mut kept: Vec<Id> = plan
+        .groups
+        .iter()
+        .flat_map(|g| g.keep.iter().map(|(s, _)| s.id))
+        .collect();
+    kept.sort();
+    let mut expected = vec![full[0], false_dates[2], another];
+    expected.sort();
+    assert_eq!((plan.groups.len(), kept), (3, expected));
+    // Within counts by the storage's clock too.
+    let policy = Policy {
+        within: Span::parse("1h").unwrap(),
+        ..Policy::default()
+    };
+    let gone = world.plan(&policy).unwrap().removed();
+    assert!(gone.contains(&false_dates[0]) && gone.contains(&false_dates[1]));
+    assert!(!gone.contains(&false_dates[2]));
+}
+
+#[test]
+fn pins_hold_until_they_are_taken_off() {
+    let world = World::new();
+    let ids = [1, 2, 3].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
+    let pin = |on| set_pinned(&world.repo, &ids[..1], on, &Silent).unwrap();
+    assert_eq!((pin(true), pin(true)), (vec![ids[0]], vec![]));
+    let planned = world.plan(&last(1)).unwrap();
+    assert_eq!(planned.removed(), [ids[1]]);
+    assert_eq!(planned.groups[0].keep[0].1, ["pinned"]);
+    let refused = refuse_pinned(&world.repo, &ids, &Silent).unwrap_err();
+    assert!(refused.to_string().contains("is pinned"), "{refused}");
+    world.storage.advance(HOUR);
+    assert_eq!(pin(false), [ids[0]]);
+    refuse_pinned(&world.repo, &ids, &Silent).unwrap();
+    assert_eq!(world.plan(&last(1)).unwrap().removed(), ids[..2]);
+}
+
+#[test]
+fn a_record_without_the_repositorys_seal_says_nothing() {
+    let world = World::new();
+    let ids = [1, 2].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
+    let forger = Keyring::generate(world.repo.id()).unwrap();
+    let forged = Record {
+        change: Change::Pin(ids[0]),
+        time: Time(0),
+        nonce: Id16::ZERO,
+    };
+    world.put("records/", &record::encode(&forged, &forger).unwrap());
+    world.put("records/", b"rubbish");
+    let warnings = Warnings::default();
+    let records = world.repo.records(Deletions::All, &warnings).unwrap();
+    assert!(records.pins.is_empty());
+    let text = warnings.take();
+    assert_eq!(
+        text.matches("does not carry this repository's seal")
+            .count(),
+        2,
+        "{text}"
+    );
+    assert_eq!(world.plan(&last(1)).unwrap().removed(), [ids[0]]);
+}
+
+#[test]
+fn without_a_rule_nothing_is_forgotten() {
+    let world = World::new();
+    let ids = [1, 2].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
+    let none = world.plan(&Policy::default()).unwrap_err();
+    assert_eq!(none.kind(), Kind::Usage);
+    // A tag that no backup has.
+    let tag = Policy {
+        tags: vec![vec!["relaese".into()]],
+        ..Policy::default()
+    };
+    let spared = world.plan(&tag).unwrap();
+    assert!(spared.groups[0].spared && spared.removed().is_empty());
+    // The repository's own rules.
+    let mut retention = Retention {
+        last: 1,
+        ..Retention::default()
+    };
+    let settings = Change::Settings {
+        retention,
+        grace: None,
+    };
+    world.repo.put_record(settings).unwrap();
+    assert_eq!(world.plan(&Policy::default()).unwrap().removed(), [ids[0]]);
+    retention.unknown = true;
+    let records = Records {
+        retention: Some(retention),
+        ..Records::default()
+    };
+    let newer = policy_in_force(&world.repo, &records).unwrap_err();
+    assert_eq!(newer.kind(), Kind::NewerFormat);
+}
+
+#[test]
+fn what_cannot_be_read_stays() {
+    let world = World::new();
+    let ids = [1, 2, 3].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
+    world.storage.tamper(&format!("snapshots/{}", ids[0]), |b| {
+        let middle = b.len() / 2;
+        b[middle] ^= 1;
+    });
+    let plan = world.plan(&last(1)).unwrap();
+    assert_eq!((plan.unreadable, plan.removed()), (1, vec![ids[1]]));
+    // Named, it goes; without a way back, and that is said.
+    let warnings = Warnings::default();
+    delete(&world.repo, &ids[..1], &warnings, &Stop::default()).unwrap();
+    assert!(warnings.take().contains("cannot be brought back"));
+    assert_eq!(world.repo.snapshot_names().unwrap().len(), 2);
+    assert!(undelete::find(&world.repo, &ids[0].hex(), &Silent).is_err());
+}
+
+#[test]
+fn the_record_is_there_before_the_backup_goes() {
+    let world = World::new();
+    let ids = [1, 2, 3].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let log = seen.clone();
+    world
+        .storage
+        .set_hook(Some(Arc::new(move |r: &Request<'_>| {
+            if matches!(r.op, Op::Put | Op::Delete)
+                && r.phase == crate::storage::memory::Phase::Sent
+            {
+                log.lock().unwrap().push((r.op, r.key.to_owned()));
+            }
+            match r.op {
+                Op::Delete if r.key.contains("snapshots/") => {
+                    Err(Error::new(Kind::PermissionDenied, "403"))
+                }
+                _ => Ok(()),
+            }
+        })));
+    let denied = delete(&world.repo, &ids, &Silent, &Stop::default()).unwrap_err();
+    assert_eq!(denied.kind(), Kind::PermissionDenied);
+    let text = denied.to_string();
+    assert!(
+        text.contains("0 of 3") && text.contains("may not delete"),
+        "{text}"
+    );
+    assert!(
+        seen.lock()
+            .unwrap()
+            .iter()
+            .all(|(op, key)| *op == Op::Put && key.starts_with("records/"))
+    );
+    world.storage.set_hook(None);
+    assert_eq!(world.repo.snapshot_names().unwrap().len(), 3);
+    let all = SnapshotFilter::default();
+    assert!(
+        undelete::deleted(&world.repo, &all, &Silent)
+            .unwrap()
+            .is_empty()
+    );
+    delete(&world.repo, &ids, &Silent, &Stop::default()).unwrap();
+    // Two records of each by now; each is shown once, and no longer than the grace period.
+    let found = undelete::deleted(&world.repo, &all, &Silent).unwrap();
+    assert_eq!(found.len(), 3);
+    assert_eq!(found[0].until, found[0].deleted.plus(G));
+    world.storage.advance(G + HOUR);
+    assert!(
+        undelete::deleted(&world.repo, &all, &Silent)
+            .unwrap()
+            .is_empty()
+    );
+}
+
+/// What `repo` warns of when it lists the backups.
+fn told(repo: &Repository) -> String {
+    let warnings = Warnings::default();
+    repo.snapshots(&SnapshotFilter::default(), &warnings)
+        .unwrap();
+    warnings.take()
+}
+
+#[test]
+fn a_storage_that_shows_less_is_noticed() {
+    let world = World::new();
+    let there = world.open("there", "full");
+    let snapshot = |counter| world.snapshot(Id16::ZERO, |m| m.counter = counter);
+    let [one, two, three] = [1, 2, 3].map(snapshot);
+    assert_eq!(
+        (told(&world.repo), told(&there)),
+        (String::new(), String::new())
+    );
+    // Deleted here, not an alarm there; nor after the record is all that is left of it.
+    world.delete(&three);
+    assert_eq!(told(&there), "");
+    // Taken away without a record.
+    world.storage.delete(&format!("snapshots/{two}")).unwrap();
+    let text = told(&there);
+    assert!(
+        text.contains(&two.short()) && text.contains(&one.short()),
+        "{text}"
+    );
+    assert!(
+        text.contains("number 2") && text.lines().count() == 1,
+        "{text}"
+    );
+    assert_eq!(told(&there), text, "until it is accepted");
+    let warnings = Warnings::default();
+    there.resolve(&one.hex(), &warnings).unwrap();
+    assert_eq!(warnings.take(), text, "also where only names are listed");
+    assert_eq!(there.accept_missing().unwrap(), 1);
+    assert_eq!(told(&there), "");
+    // Something newer takes its place.
+    world.snapshot(Id16::ZERO, |m| m.counter = 4);
+    assert_eq!(
+        (told(&there), told(&world.repo)),
+        (String::new(), String::new())
+    );
+}
+
+#[test]
+fn a_writer_notices_that_its_newest_backup_is_gone() {
+    let world = World::new();
+    let key = Passphrase::new("writer");
+    world.repo.add_key(&key, Role::Writer, "w").unwrap();
+    let writer = world.open("laptop", "writer");
+    let warnings = Arc::new(Warnings::default());
+    let first = world.backup(&writer, warnings.clone());
+    let second = world.backup(&writer, warnings.clone());
+    assert_eq!(warnings.take(), "");
+    world.delete(&second);
+    let third = world.backup(&writer, warnings.clone());
+    assert_eq!(warnings.take(), "", "a record claims a deletion");
+    world.storage.delete(&format!("snapshots/{third}")).unwrap();
+    world.backup(&writer, warnings.clone());
+    let text = warnings.take();
+    assert!(
+        text.contains(&third.short()) && text.contains("no record"),
+        "{text}"
+    );
+    assert!(world.repo.snapshot(&first).is_ok());
+}

@@ -1,0 +1,153 @@
+//! Undeleting beside maintenance, on the memory storage with its own clock.
+
+use super::*;
+use crate::crypto::{Passphrase, Role};
+use crate::ops::forget::tests::{G, World};
+use crate::ops::maintenance::{MaintenanceOptions, Prices, maintain};
+use crate::ops::opened::OpenSnapshot;
+use crate::ops::restore::RestoreOptions;
+use crate::report::Silent;
+use crate::storage::fault::Op;
+use crate::storage::memory::{Phase, Request};
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(25 * 3600);
+
+fn noise(len: usize, seed: u8) -> Vec<u8> {
+    let mut out = vec![0; len];
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&[seed]).finalize_xof().fill(&mut out);
+    out
+}
+
+impl World {
+    fn maintain(&self) {
+        let options = MaintenanceOptions {
+            prices: Prices::FREE,
+            ..MaintenanceOptions::default()
+        };
+        maintain(&self.repo, &options, &Silent, &Stop::default()).unwrap();
+    }
+
+    fn undelete(&self, id: &Id) -> Result<UndeleteReport> {
+        let deletion = find(&self.repo, &id.hex(), &Silent)?;
+        undelete(
+            self.repo.clone(),
+            &deletion,
+            Arc::new(Silent),
+            &Stop::default(),
+        )
+    }
+
+    /// A backup of a large file that goes again before the next one.
+    fn deleted_backup(&self, repo: &Arc<Repository>) -> Id {
+        self.write("large", &noise(3 << 20, 1));
+        let first = self.backup(repo, Arc::new(Silent));
+        self.write("large", &noise(2 << 20, 2));
+        self.backup(repo, Arc::new(Silent));
+        self.delete(&first);
+        first
+    }
+
+    /// The backup restores from a machine without a cache, and its large file is the first one.
+    fn assert_whole(&self, report: &UndeleteReport) {
+        let repo = self.open("elsewhere", "full");
+        let id = report.snapshot.parse().unwrap();
+        let opened = OpenSnapshot::new(&repo, repo.snapshot(&id).unwrap(), &Silent).unwrap();
+        let out = self.work.path().join("out");
+        let options = RestoreOptions {
+            destination: out.clone(),
+            ..RestoreOptions::default()
+        };
+        let restored = opened.restore(&options, &Silent, &Stop::default()).unwrap();
+        assert_eq!(restored.errors, 0);
+        let landed = out.join(self.source().strip_prefix("/").unwrap());
+        assert!(std::fs::read(landed.join("large")).unwrap() == noise(3 << 20, 1));
+        std::fs::remove_dir_all(out).unwrap();
+    }
+}
+
+#[test]
+fn what_nothing_has_buried_is_used_as_it_is() {
+    let world = World::new();
+    let first = world.deleted_backup(&world.repo);
+    let report = world.undelete(&first).unwrap();
+    assert_eq!((report.copied_chunks, report.written.data_packs), (0, 0));
+    assert_ne!(report.snapshot, first.hex());
+    world.assert_whole(&report);
+    let again = world.undelete(&first).unwrap_err().to_string();
+    assert!(again.contains("brought back already"), "{again}");
+    let there = world.undelete(&report.snapshot.parse().unwrap());
+    assert!(there.is_err());
+    let all = SnapshotFilter::default();
+    assert!(deleted(&world.repo, &all, &Silent).unwrap().is_empty());
+}
+
+#[test]
+fn what_is_buried_is_stored_anew_and_stays() {
+    for writer in [false, true] {
+        let world = World::new();
+        let key = Passphrase::new("writer");
+        world.repo.add_key(&key, Role::Writer, "w").unwrap();
+        let host = match writer {
+            true => world.open("laptop", "writer"),
+            false => world.repo.clone(),
+        };
+        let first = world.deleted_backup(&host);
+        world.storage.advance(DAY);
+        world.maintain();
+        let report = world.undelete(&first).unwrap();
+        assert!(report.copied_chunks >= 2, "{report:?}");
+        world.assert_whole(&report);
+        for _ in 0..3 {
+            world.storage.advance(DAY);
+            world.maintain();
+            world.assert_whole(&report);
+        }
+        let there = world
+            .repo
+            .snapshot(&report.snapshot.parse().unwrap())
+            .unwrap();
+        assert_eq!(there.manifest.writer, host.writer());
+    }
+}
+
+#[test]
+fn what_was_swept_is_too_late() {
+    let world = World::new();
+    let first = world.deleted_backup(&world.repo);
+    for _ in 0..3 {
+        world.storage.advance(DAY);
+        world.maintain();
+    }
+    let late = world.undelete(&first).unwrap_err().to_string();
+    assert!(late.contains("too late"), "{late}");
+    assert_eq!(world.repo.snapshot_names().unwrap().len(), 1);
+}
+
+#[test]
+fn what_a_renewal_takes_away_is_stored_anew() {
+    let world = Arc::new(World::new());
+    let first = world.deleted_backup(&world.repo);
+    world.storage.advance(DAY);
+    let (done, inner) = (AtomicBool::new(false), Arc::downgrade(&world));
+    let hook = move |r: &Request<'_>| {
+        let here = r.op == Op::Put && r.phase == Phase::Ready && r.key.starts_with("snapshots/");
+        if here && !done.swap(true, Ordering::SeqCst) {
+            let world = inner.upgrade().unwrap();
+            world.maintain();
+            world.storage.advance(G / 2 + Duration::from_secs(1));
+        }
+        Ok(())
+    };
+    world.storage.set_hook(Some(Arc::new(hook)));
+    let report = world.undelete(&first).unwrap();
+    world.storage.set_hook(None);
+    assert!(report.copied_chunks >= 2, "{report:?}");
+    for _ in 0..2 {
+        world.storage.advance(DAY);
+        world.maintain();
+    }
+    world.assert_whole(&report);
+}
