@@ -2,6 +2,8 @@
 
 #[path = "cli/config.rs"]
 mod config;
+#[path = "cli/retention.rs"]
+mod retention;
 #[path = "cli/s3.rs"]
 mod s3;
 mod support;

@@ -271,13 +271,12 @@ fn record(repo: &Repository, id: &Id, observer: &dyn Observer) -> Result<()> {
 }
 
 fn explain(error: Error, id: &Id, done: usize, all: usize) -> Error {
-    let denied = error.kind() == Kind::PermissionDenied;
-    let error = error.context(format!(
-        "deleting backup {} ({done} of {all} were deleted)",
+    let why = match error.kind() {
+        Kind::PermissionDenied => "these storage keys may not delete, so it stays as it is; ",
+        _ => "",
+    };
+    error.context(format!(
+        "deleting backup {}: {why}{done} of {all} were deleted",
         id.short()
-    ));
-    match denied {
-        true => error.hint("these storage keys may not delete: use keys that may; until then the backup stays as it is"),
-        false => error,
-    }
+    ))
 }

@@ -1,6 +1,6 @@
 //! The storage flags of S3 against a real server: what is asked, remembered, and filled in.
 
-use super::support::{Corso, S3Options, S3Server};
+use super::support::{Answer, Corso, S3Options, S3Server};
 
 fn server(tls: bool) -> S3Server {
     let buckets = vec!["corso-test".into(), "other".into()];
@@ -164,4 +164,52 @@ fn the_environment_names_endpoint_and_authorities() {
         &ca,
     ]);
     corso.ok(&["backup", "list"]);
+}
+
+#[test]
+fn keys_that_may_not_delete_leave_the_backups() {
+    let server = server(false);
+    let corso = with_keys(&server);
+    let endpoint = server.endpoint();
+    let place = [
+        "--bucket",
+        "corso-test",
+        "--endpoint",
+        &endpoint,
+        "--disable-tls",
+    ];
+    corso.ok(&[&["repo", "init", "s3"], &place[..]].concat());
+    std::fs::write(corso.home().join("f"), b"x").unwrap();
+    let make = || {
+        corso
+            .ok(&["backup", "create", "f"])
+            .stdout
+            .trim()
+            .to_owned()
+    };
+    let ids = [make(), make(), make()];
+    server.intercept(|request| {
+        let deletes = request.method == "DELETE" || request.query.starts_with("delete");
+        let body = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>";
+        let headers = vec![("content-type", "application/xml".to_owned())];
+        deletes.then(|| Answer::Respond(403, headers, body.to_owned()))
+    });
+    for words in [
+        &["backup", "delete", &ids[0]][..],
+        &["backup", "delete", &ids[0], &ids[1]],
+        &["backup", "forget", "--keep-last=1"],
+    ] {
+        let denied = corso.fails(words, 13);
+        assert!(
+            denied.stderr.contains("these storage keys may not delete"),
+            "{denied:?}"
+        );
+        assert!(!denied.stderr.contains("Deleted"), "{denied:?}");
+    }
+    server.stop_intercepting();
+    let list = corso.ok(&["backup", "list"]);
+    assert_eq!((list.stdout.lines().count(), list.stderr.as_str()), (4, ""));
+    assert_eq!(corso.ok(&["backup", "list", "--deleted"]).stdout, "");
+    corso.ok(&["backup", "forget", "--keep-last=1"]);
+    corso.ok(&["backup", "undelete", &ids[0]]);
 }

@@ -89,8 +89,17 @@ pub fn find(repo: &Repository, text: &str, observer: &dyn Observer) -> Result<De
         )));
     }
     let wanted = text.to_ascii_lowercase();
-    let mut matching = present(repo, Deletions::All, observer)?;
-    matching.retain(|d| d.snapshot.hex().starts_with(&wanted));
+    let matching = |which| -> Result<Vec<Deletion>> {
+        let mut all = present(repo, which, observer)?;
+        all.retain(|d| d.snapshot.hex().starts_with(&wanted));
+        Ok(all)
+    };
+    // There may be very many old records, and hardly ever is one of them meant.
+    let recent = repo.storage().now().minus(repo.config().grace);
+    let mut matching = match matching(Deletions::Since(recent))? {
+        none if none.is_empty() => matching(Deletions::All)?,
+        some => some,
+    };
     match matching.len() {
         0 => Err(
             Error::failed(format!("there is no deleted backup with the id {text}"))
