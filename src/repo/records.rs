@@ -15,6 +15,8 @@ use crate::units::Time;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+/// A deletion's record is kept for so long after the grace period: it tells other hosts that what they miss was deleted.
+pub(crate) const KEEP_RECORDS: Duration = Duration::from_secs(30 * 24 * 3600);
 /// A record of this length or less is no deletion: that holds a sealed snapshot, whose header alone is longer.
 const SMALL: u64 = 1024;
 

@@ -6,12 +6,13 @@
 
 use super::Repository;
 use super::cache::Seen;
-use super::records::Deletions;
+use super::records::{Deletions, KEEP_RECORDS};
 use super::snapshots::{Listing, Snapshot};
 use crate::crypto::Role;
 use crate::error::{Kind, Result};
 use crate::id::{Id, Id16};
 use crate::report::{Event, Observer};
+use crate::units::Time;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Writer and host: backups of one count on from each other.
@@ -26,7 +27,8 @@ impl Repository {
         all: Option<&[Snapshot]>,
         observer: &dyn Observer,
     ) {
-        let missing = self.missing(listed);
+        let Some(cache) = &self.cache else { return };
+        let (missing, mut present) = self.compare(listed);
         if !missing.is_empty() {
             match (self.role(), all) {
                 (Role::Writer, _) => self.notice_own(&missing, observer),
@@ -38,14 +40,15 @@ impl Repository {
                 }
             }
         }
-        if let (Some(cache), Some(all)) = (&self.cache, all) {
-            cache.remember(&newest(all).into_values().collect::<Vec<_>>());
-        }
+        let now = self.storage.now();
+        present.iter_mut().for_each(|seen| seen.at = now.0);
+        present.extend(newest(all.unwrap_or_default(), now).into_values());
+        cache.remember(&present);
     }
 
     /// Forgets the backups that are missing: they were told of, and that is well.
     pub fn accept_missing(&self) -> Result<usize> {
-        let missing = self.missing(&self.list_snapshots()?);
+        let (missing, _) = self.compare(&self.list_snapshots()?);
         if let Some(cache) = &self.cache {
             missing
                 .iter()
@@ -54,25 +57,24 @@ impl Repository {
         Ok(missing.len())
     }
 
-    /// What this host has seen and is not listed. A writer key looks after its own backups only.
-    fn missing(&self, listed: &[Listing]) -> Vec<Seen> {
+    /// What this host has seen and is not listed; and what is. A writer key looks after its own backups only.
+    fn compare(&self, listed: &[Listing]) -> (Vec<Seen>, Vec<Seen>) {
         let mut seen = self.cache.as_ref().map(|c| c.seen()).unwrap_or_default();
-        if seen.is_empty() {
-            return seen;
-        }
         let names: BTreeSet<Id> = listed.iter().map(|l| l.id).collect();
         let all = self.role() == Role::Full;
-        seen.retain(|s| (all || s.writer == self.writer()) && !names.contains(&s.snapshot));
-        seen
+        seen.retain(|s| all || s.writer == self.writer());
+        seen.into_iter().partition(|s| !names.contains(&s.snapshot))
     }
 
     fn notice(&self, missing: &[Seen], all: &[Snapshot], observer: &dyn Observer) {
-        let newest = newest(all);
+        let now = self.storage.now();
+        let newest = newest(all, now);
         let mut records = None;
         for seen in missing {
             let there = newest.get(&(seen.writer, seen.host.clone()));
-            // A newer one took its place: `remember` puts it there.
-            if there.is_some_and(|t| t.counter >= seen.counter) {
+            // A newer one took its place, or nobody has looked for too long to tell.
+            let newer = there.is_some_and(|t| t.counter >= seen.counter);
+            if newer || long_ago(seen, now) {
                 self.replace_seen(seen, there);
                 continue;
             }
@@ -112,7 +114,8 @@ impl Repository {
 
     /// What a writer key can tell: that its newest backup is not listed any more.
     fn notice_own(&self, missing: &[Seen], observer: &dyn Observer) {
-        for seen in missing {
+        let now = self.storage.now();
+        for seen in missing.iter().filter(|s| !long_ago(s, now)) {
             match self.claimed_deleted(&seen.snapshot) {
                 Ok(true) => observer.event(Event::Debug(&format!(
                     "backup {}, the newest of this key and host {}, is gone; a record, which this key cannot check, \
@@ -142,8 +145,13 @@ impl Repository {
     }
 }
 
+/// Was it seen so long ago that the record of its deletion may be gone as well?
+fn long_ago(seen: &Seen, now: Time) -> bool {
+    now.since(Time(seen.at)) > KEEP_RECORDS
+}
+
 /// The newest snapshot of every source.
-fn newest(all: &[Snapshot]) -> BTreeMap<Source, Seen> {
+fn newest(all: &[Snapshot], now: Time) -> BTreeMap<Source, Seen> {
     let mut newest: BTreeMap<Source, Seen> = BTreeMap::new();
     for Snapshot { id, manifest, .. } in all {
         let source = (manifest.writer, manifest.host.clone());
@@ -152,6 +160,7 @@ fn newest(all: &[Snapshot]) -> BTreeMap<Source, Seen> {
             host: manifest.host.clone(),
             snapshot: *id,
             counter: manifest.counter,
+            at: now.0,
         };
         match newest.get_mut(&source) {
             Some(old) if old.counter >= seen.counter => {}

@@ -376,6 +376,7 @@ impl Backup<'_> {
             host: host.clone(),
             snapshot: *name,
             counter: manifest.counter,
+            at: self.repo.storage().now().0,
         }]);
         cache.set_last_tree(&LastTree {
             writer,

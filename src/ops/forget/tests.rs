@@ -369,11 +369,15 @@ fn a_storage_that_shows_less_is_noticed() {
     assert_eq!(there.accept_missing().unwrap(), 1);
     assert_eq!(told(&there), "");
     // Something newer takes its place.
-    world.snapshot(Id16::ZERO, |m| m.counter = 4);
+    let four = world.snapshot(Id16::ZERO, |m| m.counter = 4);
     assert_eq!(
         (told(&there), told(&world.repo)),
         (String::new(), String::new())
     );
+    // Who has not looked for a month cannot know: the record may have gone as well.
+    world.storage.advance(31 * G);
+    world.storage.delete(&format!("snapshots/{four}")).unwrap();
+    assert_eq!(told(&there), "");
 }
 
 #[test]

@@ -32,7 +32,7 @@ pub use sweep::Swept;
 use crate::error::{Error, Kind, Result};
 use crate::repo::Repository;
 use crate::repo::protocol::{Grace, View, Viewer};
-use crate::repo::records::Deletions;
+use crate::repo::records::{Deletions, KEEP_RECORDS};
 use crate::report::{Event, Observer, Stop};
 use crate::storage::Usage;
 use crate::units::Time;
@@ -44,8 +44,6 @@ use std::time::{Duration, Instant};
 const MAX_LOOKS: usize = 6;
 /// So often something may be missing, which another maintenance may have moved while this one looked.
 const MAX_DOUBTS: usize = 2;
-/// A deletion's record is kept for so long after the grace period: it tells other hosts that what they miss was deleted.
-const KEEP_RECORDS: Duration = Duration::from_secs(30 * 24 * 3600);
 /// Tree nodes kept locally, in bytes.
 const NODE_CACHE: u64 = 1 << 30;
 

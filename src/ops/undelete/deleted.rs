@@ -40,7 +40,8 @@ pub fn deleted(
     observer: &dyn Observer,
 ) -> Result<Vec<Deleted>> {
     let (there, _) = repo.snapshots(&SnapshotFilter::default(), observer)?;
-    let grace = repo.config().grace;
+    let recorded = repo.records(Deletions::None, observer)?.grace;
+    let grace = repo.config().grace.max(recorded.unwrap_or_default());
     let since = repo.storage().now().minus(grace);
     let mut found = Vec::new();
     for deletion in present(repo, Deletions::Since(since), observer)? {

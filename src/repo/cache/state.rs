@@ -28,7 +28,13 @@ pub struct Seen {
     pub snapshot: Id,
     /// Its counter.
     pub counter: u64,
+    /// When it was seen last, to a day, in ms since 1970 by the storage's clock.
+    #[serde(default)]
+    pub at: i64,
 }
+
+/// How exact [`Seen::at`] is, in ms: looking seldom writes.
+const DAY: i64 = 86_400_000;
 
 /// The tree that a backup of a source set ended with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,6 +88,11 @@ impl Cache {
                     .find(|s| s.writer == new.writer && s.host == new.host)
                 {
                     Some(old) if old.counter < new.counter => *old = new.clone(),
+                    Some(old)
+                        if old.snapshot == new.snapshot && old.at < new.at.saturating_sub(DAY) =>
+                    {
+                        old.at = new.at;
+                    }
                     Some(_) => {}
                     None => all.push(new.clone()),
                 }
@@ -210,6 +221,7 @@ mod tests {
             host: host.into(),
             snapshot: Id([counter as u8; 32]),
             counter,
+            at: 0,
         }
     }
 
@@ -223,8 +235,17 @@ mod tests {
             cache.seen(),
             [seen(0, "a", 5), seen(0, "b", 2), seen(3, "a", 9)]
         );
+        // The day of the last look is kept.
+        let at = |at| Seen {
+            at,
+            ..seen(0, "b", 2)
+        };
+        cache.remember(&[at(DAY), at(3 * DAY)]);
+        assert_eq!(cache.seen()[1], at(3 * DAY));
+        cache.remember(&[at(DAY), at(3 * DAY + 5)]);
+        assert_eq!(cache.seen()[1], at(3 * DAY));
         cache.forget_seen(&Id16([0; 16]), "a");
-        assert_eq!(cache.seen(), [seen(0, "b", 2), seen(3, "a", 9)]);
+        assert_eq!(cache.seen(), [at(3 * DAY), seen(3, "a", 9)]);
         assert_eq!(cache.take_warning(), None);
     }
 
