@@ -28,7 +28,7 @@ impl Repository {
         observer: &dyn Observer,
     ) {
         let Some(cache) = &self.cache else { return };
-        let (missing, mut present) = self.compare(listed);
+        let (missing, mut present) = self.recall(listed);
         if !missing.is_empty() {
             match (self.role(), all) {
                 (Role::Writer, _) => self.notice_own(&missing, observer),
@@ -48,7 +48,7 @@ impl Repository {
 
     /// Forgets the backups that are missing: they were told of, and that is well.
     pub fn accept_missing(&self) -> Result<usize> {
-        let (missing, _) = self.compare(&self.list_snapshots()?);
+        let (missing, _) = self.recall(&self.list_snapshots()?);
         if let Some(cache) = &self.cache {
             missing
                 .iter()
@@ -58,7 +58,7 @@ impl Repository {
     }
 
     /// What this host has seen and is not listed; and what is. A writer key looks after its own backups only.
-    fn compare(&self, listed: &[Listing]) -> (Vec<Seen>, Vec<Seen>) {
+    fn recall(&self, listed: &[Listing]) -> (Vec<Seen>, Vec<Seen>) {
         let mut seen = self.cache.as_ref().map(|c| c.seen()).unwrap_or_default();
         let names: BTreeSet<Id> = listed.iter().map(|l| l.id).collect();
         let all = self.role() == Role::Full;
