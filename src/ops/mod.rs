@@ -6,6 +6,7 @@ pub mod forget;
 pub mod maintenance;
 pub mod opened;
 pub mod reach;
+pub mod repair;
 pub mod restore;
 pub mod survey;
 #[cfg(test)]

@@ -126,7 +126,6 @@ impl World {
     }
 
     /// The files of the source as they are now.
-    #[allow(dead_code)]
     pub fn files(&self) -> Files {
         read_files(&self.source())
     }

@@ -31,6 +31,8 @@ pub enum RepoCommand {
     Maintenance(Maintenance),
     /// `corso repo check`
     Check(Check),
+    /// `corso repo repair`
+    Repair(Repair),
 }
 
 /// Create a new repository.
@@ -211,4 +213,72 @@ pub struct Check {
     /// also ask the storage for the checksums that it keeps: one request a pack, no download
     #[argh(switch)]
     pub checksums: bool,
+}
+
+/// Mend what a check found.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "repair", help_triggers("--help"))]
+pub struct Repair {
+    /// what to repair
+    #[argh(subcommand)]
+    pub command: RepairCommand,
+}
+
+/// The commands under `corso repo repair`.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub enum RepairCommand {
+    /// `corso repo repair index`
+    Index(RepairIndex),
+    /// `corso repo repair packs`
+    Packs(RepairPacks),
+    /// `corso repo repair snapshots`
+    Snapshots(RepairSnapshots),
+}
+
+/// Rebuild what is missing or wrong in the index from the packs.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "index", help_triggers("--help"))]
+pub struct RepairIndex {
+    /// read every pack, not only those that the index does not describe
+    #[argh(switch)]
+    pub all: bool,
+
+    /// say what would be done, and change nothing
+    #[argh(switch)]
+    pub dry_run: bool,
+}
+
+/// Salvage what is whole in damaged packs and take them out of use, so that the next backup stores the rest again.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "packs", help_triggers("--help"))]
+pub struct RepairPacks {
+    /// names of damaged packs, or unique beginnings; missing and shortened ones are found without
+    #[argh(positional, arg_name = "PACK")]
+    pub packs: Vec<String>,
+
+    /// read all packs to find the damaged ones
+    #[argh(switch)]
+    pub read_data: bool,
+
+    /// say what would be done, and change nothing
+    #[argh(switch)]
+    pub dry_run: bool,
+}
+
+/// Show which files of backups are lost, and with --holes make backups without them.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "snapshots", help_triggers("--help"))]
+pub struct RepairSnapshots {
+    /// backups to repair; all if none is given
+    #[argh(positional, arg_name = "BACKUP")]
+    pub backups: Vec<String>,
+
+    /// replace damaged backups by ones in which what is lost is marked and zero
+    #[argh(switch)]
+    pub holes: bool,
+
+    /// say what would be done, and change nothing; without --holes nothing is changed anyway
+    #[argh(switch)]
+    pub dry_run: bool,
 }

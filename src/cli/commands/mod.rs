@@ -14,12 +14,13 @@ mod repo_init;
 mod repo_key;
 mod repo_maintenance;
 mod repo_passphrase;
+mod repo_repair;
 mod repo_status;
 mod restore;
 
 use super::args::Command;
 use super::args::backup::BackupCommand;
-use super::args::repo::{ConnectPlace, InitPlace, KeyCommand, RepoCommand};
+use super::args::repo::{ConnectPlace, InitPlace, KeyCommand, RepairCommand, RepoCommand};
 use super::place::{Provider, StorageChoice};
 use super::session::{Outcome, Session};
 use crate::crypto::Passphrase;
@@ -56,6 +57,11 @@ pub fn run(session: &Session) -> Result<Outcome> {
             },
             RepoCommand::Maintenance(flags) => repo_maintenance::run(session, flags),
             RepoCommand::Check(check) => repo_check::run(session, check),
+            RepoCommand::Repair(repair) => match &repair.command {
+                RepairCommand::Index(flags) => repo_repair::index(session, flags),
+                RepairCommand::Packs(flags) => repo_repair::packs(session, flags),
+                RepairCommand::Snapshots(flags) => repo_repair::snapshots(session, flags),
+            },
         },
         Command::Backup(backup) => match &backup.command {
             BackupCommand::Create(create) => backup_create::run(session, create),

@@ -126,7 +126,7 @@ fn text(report: &CheckReport, options: &CheckOptions) -> String {
     out
 }
 
-fn more(out: &mut String, rest: u64) {
+pub(super) fn more(out: &mut String, rest: u64) {
     if rest > 0 {
         out.push_str(&format!("  and {} more\n", count(rest)));
     }
@@ -160,7 +160,7 @@ fn document(report: &CheckReport) -> Value {
     })
 }
 
-fn file_json(file: &DamagedFile) -> Value {
+pub(super) fn file_json(file: &DamagedFile) -> Value {
     let mut map = Map::new();
     map.insert("backup".into(), file.snapshot.hex().into());
     put_path(&mut map, "path", &file.path);

@@ -100,6 +100,27 @@ pub const COMMANDS: &[CommandExtra] = &[
         examples: &["corso repo check", "corso repo check --read-data-subset 5%"],
     },
     CommandExtra {
+        path: &["repo", "repair", "index"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "[--all] [--dry-run] [flags]",
+        examples: &["corso repo repair index --dry-run"],
+    },
+    CommandExtra {
+        path: &["repo", "repair", "packs"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "[PACK...] [--read-data] [--dry-run] [flags]",
+        examples: &["corso repo repair packs 9f86d081884c7d65"],
+    },
+    CommandExtra {
+        path: &["repo", "repair", "snapshots"],
+        groups: &[S3, Filesystem, Passphrase],
+        usage: "[BACKUP...] [--holes] [--dry-run] [flags]",
+        examples: &[
+            "corso repo repair snapshots",
+            "corso repo repair snapshots --holes",
+        ],
+    },
+    CommandExtra {
         path: &["backup", "create"],
         groups: &[S3, Filesystem, Passphrase],
         usage: "PATH... [flags]",

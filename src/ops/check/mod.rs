@@ -18,9 +18,12 @@ mod subset;
 mod tests;
 mod trees;
 
+pub(crate) use data::read as read_packs;
+pub(crate) use needs::is_damage;
+pub(crate) use objects::read_snapshot;
 pub use report::{CheckReport, DamagedFile, Finding, What};
 pub use subset::Subset;
-use trees::Trees;
+pub(crate) use trees::{Trees, Visited};
 
 use crate::error::Result;
 use crate::ops::survey::{Health, Survey};

@@ -6,6 +6,7 @@ use crate::format::tree::{NodeSource, Pieces};
 use crate::id::{Id, Id16};
 use crate::ops::reach::each_content;
 use crate::ops::survey::{Health, Held};
+use std::collections::HashMap;
 
 /// What is lost of one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,18 +48,26 @@ pub struct Needs<'a, S: ?Sized> {
     source: &'a S,
     /// The chunk asked for last, which was there: neighbours share bundles.
     last: Option<Id>,
+    /// Chunks that are only in packs which a tombstone names, and whether they could be read.
+    tried: &'a mut HashMap<(Id16, Id), bool>,
     /// Chunks that are only in packs which a tombstone names.
     pub dying: u64,
 }
 
 impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
     /// Lists are read from `source`.
-    pub fn new(health: &'a Health, writer: Id16, source: &'a S) -> Self {
+    pub fn new(
+        health: &'a Health,
+        writer: Id16,
+        source: &'a S,
+        tried: &'a mut HashMap<(Id16, Id), bool>,
+    ) -> Self {
         Needs {
             health,
             writer,
             source,
             last: None,
+            tried,
             dying: 0,
         }
     }
@@ -93,17 +102,32 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
             if self.last == Some(piece.chunk) {
                 continue;
             }
-            match self.health.held(&self.writer, &piece.chunk)? {
-                Held::No => {
-                    lost = lost.saturating_add(piece.len);
-                    continue;
-                }
-                Held::Dying => self.dying += 1,
-                Held::Yes => {}
+            let there = match self.health.held(&self.writer, &piece.chunk)? {
+                Held::Yes => true,
+                Held::Dying => self.can_be_copied(&piece.chunk)?,
+                Held::No => false,
+            };
+            match there {
+                true => self.last = Some(piece.chunk),
+                false => lost = lost.saturating_add(piece.len),
             }
-            self.last = Some(piece.chunk);
         }
         Ok((lost, false))
+    }
+
+    /// What a tombstone names may be damaged: a repair buries such packs. There are few of these chunks: they are read.
+    fn can_be_copied(&mut self, id: &Id) -> Result<bool> {
+        let readable = match self.tried.get(&(self.writer, *id)) {
+            Some(readable) => *readable,
+            None => match self.source.node(id) {
+                Ok(_) => true,
+                Err(e) if is_damage(&e) => false,
+                Err(e) => return Err(e),
+            },
+        };
+        self.tried.insert((self.writer, *id), readable);
+        self.dying += u64::from(readable);
+        Ok(readable)
     }
 }
 

@@ -38,6 +38,8 @@ pub struct Trees<'a> {
     readers: HashMap<(Id16, u32), Arc<Reader>>,
     /// Nodes that were read, by domain: how many damaged entries and nodes are below.
     known: HashMap<(Id16, Id), u64>,
+    /// See [`Needs`].
+    tried: HashMap<(Id16, Id), bool>,
 }
 
 impl<'a> Trees<'a> {
@@ -57,6 +59,7 @@ impl<'a> Trees<'a> {
             stop,
             readers: HashMap::new(),
             known: HashMap::new(),
+            tried: HashMap::new(),
         }
     }
 
@@ -131,7 +134,7 @@ impl<'a> Trees<'a> {
         let reader = self.reader(manifest.writer, manifest.domain_epoch)?;
         let source: &dyn Chunks = &*reader;
         let mut visit = Visit {
-            needs: Needs::new(self.health, manifest.writer, source),
+            needs: Needs::new(self.health, manifest.writer, source, &mut self.tried),
             writer: manifest.writer,
             known: &mut self.known,
             stop: self.stop,

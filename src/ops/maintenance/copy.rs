@@ -39,7 +39,16 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 impl Copier {
     /// Copies are sealed in the epoch of the chunks' ids.
     pub fn new(look: &Look, domain: Id16, epoch: u32, not_after: Option<Time>) -> Result<Copier> {
-        let repo = look.repo.clone();
+        Self::of(look.repo.clone(), domain, epoch, not_after)
+    }
+
+    /// The same for one who looked in another way.
+    pub fn of(
+        repo: Arc<Repository>,
+        domain: Id16,
+        epoch: u32,
+        not_after: Option<Time>,
+    ) -> Result<Copier> {
         Ok(Copier {
             session: repo.keyring.session_at(epoch)?,
             keys: repo.keyring.domain(domain, epoch)?,
@@ -80,7 +89,8 @@ impl Copier {
         Ok(failed)
     }
 
-    fn add(&self, kind: ObjectKind, id: &Id, raw: &[u8]) -> Result<()> {
+    /// Takes a chunk, whose id the caller has checked.
+    pub fn add(&self, kind: ObjectKind, id: &Id, raw: &[u8]) -> Result<()> {
         let payload = compress::pack_chunk(raw, self.repo.compression_level())?;
         let target = self.target(kind);
         let full = {
