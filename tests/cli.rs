@@ -1,5 +1,7 @@
 //! The command line through the real binary: flags in every position, configuration, passphrases, output, exit codes.
 
+#[path = "cli/check.rs"]
+mod check;
 #[path = "cli/config.rs"]
 mod config;
 #[path = "cli/retention.rs"]

@@ -178,12 +178,15 @@ impl CheckReport {
         if self.any(&[What::Config]) {
             steps.push("put back the object config from a versioned bucket or another copy of the repository, before anything else".into());
         }
-        if self.any(&[
+        // An index object that was deleted leaves no trace but packs that nothing names.
+        let nameless = !self.files.is_empty() && self.unindexed_packs > 0;
+        let index = [
             What::Index,
             What::IndexConflict,
             What::Tombstone,
             What::ForgedTombstone,
-        ]) {
+        ];
+        if nameless || self.any(&index) {
             steps.push("`corso repo repair index` rebuilds the index from the packs".into());
         }
         if self.any(&[What::PackMissing, What::PackSize, What::Pack]) {

@@ -21,8 +21,10 @@ impl Subset {
     /// From `10%`, `2/7` or `5G`.
     pub fn parse(text: &str) -> Result<Subset> {
         let bad = || {
-            Error::usage(format!("{text:?} says not which part of the data to read"))
-                .hint("give a percentage such as 5%, a part such as 1/7, or a size such as 10G")
+            Error::usage(format!(
+                "{text:?} does not say which part of the data to read"
+            ))
+            .hint("give a percentage such as 5%, a part such as 1/7, or a size such as 10G")
         };
         if let Some(number) = text.strip_suffix('%') {
             let percent: f64 = number.trim().parse().map_err(|_| bad())?;

@@ -17,6 +17,8 @@ use std::sync::atomic::Ordering::SeqCst;
 
 /// Files with more content are looked through before they are planned, and may go through several batches.
 const LARGE: u64 = 256 << 20;
+/// What is said of files that the backup marks.
+const UNSTABLE: &str = "it changed while it was backed up, or a part of it was lost in the repository: it may mix two versions, or have zeros where bytes were";
 /// Damaged parts of a tree that are passed over.
 const MAX_TREE_ERRORS: u32 = 1000;
 
@@ -281,7 +283,12 @@ impl<'r> Planner<'r> {
             return self.flush_if_full();
         }
         match item.entry.kind {
-            FileKind::File => self.file(item),
+            FileKind::File => {
+                if item.entry.unstable {
+                    self.run.note(&shown, UNSTABLE);
+                }
+                self.file(item)
+            }
             _ => {
                 self.node(item, &shown);
                 Ok(())

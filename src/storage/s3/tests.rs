@@ -224,3 +224,33 @@ fn options_are_completed_from_the_environment() {
         "the variable's scheme goes with its host"
     );
 }
+
+#[test]
+fn checksums_are_asked_for_where_puts_carry_them() {
+    let body = b"body";
+    let hash = crate::id::Id::sha256(body);
+    let head = |checksum: &str| {
+        let headers = vec![
+            ("content-length", "4".to_string()),
+            ("x-amz-checksum-sha256", checksum.to_string()),
+        ];
+        Reply::Answer(200, headers, vec![])
+    };
+    use base64::Engine;
+    let text = base64::engine::general_purpose::STANDARD.encode(hash);
+    let script = Script::new(vec![head(&text), head(&format!("{text}-3")), ok(b"")]);
+    let mut config = S3Config::new("bkt", Credentials::new("AK", "SK", None, "test"));
+    config.region = Some("eu-central-1".into());
+    let storage = S3Storage::with_transport(config, Box::new(script.clone())).unwrap();
+    assert_eq!(storage.checksum("a").unwrap(), Some(hash));
+    // Of a copy in parts, and none at all.
+    assert_eq!(storage.checksum("a").unwrap(), None);
+    assert_eq!(storage.checksum("a").unwrap(), None);
+    for (method, _, headers) in script.sent.lock().unwrap().iter() {
+        let asked = ("x-amz-checksum-mode".to_string(), "ENABLED".to_string());
+        assert!(method == "HEAD" && headers.contains(&asked), "{headers:?}");
+    }
+    let (other, script) = scripted(vec![]);
+    assert_eq!(other.checksum("a").unwrap(), None);
+    assert!(script.sent.lock().unwrap().is_empty());
+}
