@@ -5,18 +5,22 @@
 #![allow(dead_code, unused_imports)]
 
 mod certificates;
+mod dice;
 mod moto;
 mod process;
 mod program;
+mod proxy;
 mod rclone;
 mod s3s_server;
 mod tree;
 
+pub use dice::Dice;
 pub use moto::Moto;
 pub use program::{Corso, Finished, PROGRAM};
+pub use proxy::{Fault, Plan, Proxy, Seen};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};
-pub use tree::{assert_same_tree, make_tree, random_bytes, read_tree};
+pub use tree::{Print, assert_same_tree, fingerprint, make_tree, random_bytes, read_tree};
 
 use std::path::PathBuf;
 

@@ -85,3 +85,29 @@ pub fn assert_same_tree(expected: &Path, found: &Path) {
     let extra = found.keys().find(|path| !expected.contains_key(*path));
     assert!(extra.is_none(), "{extra:?} should not be there");
 }
+
+/// What is under a folder: the hash of each regular file's content, where links lead, and which folders there are.
+pub type Print = BTreeMap<PathBuf, String>;
+
+/// The print of what is under `root`.
+pub fn fingerprint(root: &Path) -> Print {
+    let mut found = Print::new();
+    let mut todo = vec![root.to_owned()];
+    while let Some(directory) = todo.pop() {
+        for entry in fs::read_dir(&directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_owned();
+            let kind = fs::symlink_metadata(&path).unwrap().file_type();
+            let print = if kind.is_dir() {
+                todo.push(path);
+                "folder".to_owned()
+            } else if kind.is_symlink() {
+                format!("link to {}", fs::read_link(&path).unwrap().display())
+            } else {
+                blake3::hash(&fs::read(&path).unwrap()).to_string()
+            };
+            found.insert(name, print);
+        }
+    }
+    found
+}
