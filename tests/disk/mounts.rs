@@ -137,21 +137,21 @@ static int bad(int fd, const char *call) {
 }
 
 #define FAIL(call) if (bad(fd, call)) { errno = EIO; return -1; }
-#define REAL(type, name) static type real; if (!real) real = (type)dlsym(RTLD_NEXT, name);
+#define REAL(name) static __typeof__(&name) real; if (!real) real = dlsym(RTLD_NEXT, #name);
 
 ssize_t read(int fd, void *b, size_t n) {
-    REAL(ssize_t (*)(int, void *, size_t), "read") FAIL("read") return real(fd, b, n);
+    REAL(read) FAIL("read") return real(fd, b, n);
 }
 ssize_t pread64(int fd, void *b, size_t n, off_t at) {
-    REAL(ssize_t (*)(int, void *, size_t, off_t), "pread64") FAIL("read") return real(fd, b, n, at);
+    REAL(pread64) FAIL("read") return real(fd, b, n, at);
 }
 ssize_t write(int fd, const void *b, size_t n) {
-    REAL(ssize_t (*)(int, const void *, size_t), "write") FAIL("write") return real(fd, b, n);
+    REAL(write) FAIL("write") return real(fd, b, n);
 }
 ssize_t pwrite64(int fd, const void *b, size_t n, off_t at) {
-    REAL(ssize_t (*)(int, const void *, size_t, off_t), "pwrite64") FAIL("write") return real(fd, b, n, at);
+    REAL(pwrite64) FAIL("write") return real(fd, b, n, at);
 }
 int fsync(int fd) {
-    REAL(int (*)(int), "fsync") FAIL("sync") return real(fd);
+    REAL(fsync) FAIL("sync") return real(fd);
 }
 "#;
