@@ -4,6 +4,8 @@
 mod check;
 #[path = "cli/config.rs"]
 mod config;
+#[path = "cli/maintenance.rs"]
+mod maintenance;
 #[path = "cli/retention.rs"]
 mod retention;
 #[path = "cli/s3.rs"]
