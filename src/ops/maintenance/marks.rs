@@ -12,6 +12,8 @@ use std::sync::Arc;
 
 /// Chunks that are nowhere are counted, and the first few named.
 const NAMED_MISSING: usize = 5;
+/// So many chunks are rescued between two looks; the next look finds the rest. Bounds memory.
+const ENDANGERED: usize = 500_000;
 /// Ids remembered to save lookups: many files of one leaf lie in one bundle. A power of two.
 const RECENT: usize = 1 << 12;
 
@@ -172,7 +174,7 @@ impl Reached for Marker<'_> {
                 self.marks.several.set(*at);
             }
         }
-        if good == 0 {
+        if good == 0 && self.marks.endangered.len() < ENDANGERED {
             let found = rows.iter().find(|(_, r)| table.loses_its_index(r.pack));
             self.marks.endangered.push(Endangered {
                 domain,

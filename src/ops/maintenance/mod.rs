@@ -40,8 +40,10 @@ use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// How often a maintenance looks again, because of what it rescued or because it was too slow.
+/// How often a maintenance looks again, because it was too slow.
 const MAX_LOOKS: usize = 6;
+/// How often it looks again because of what it rescued.
+const MAX_RESCUES: usize = 1000;
 /// So often something may be missing, which another maintenance may have moved while this one looked.
 const MAX_DOUBTS: usize = 2;
 /// Tree nodes kept locally, in bytes.
@@ -197,13 +199,15 @@ struct Job<'a> {
 impl Job<'_> {
     /// Looks until nothing is left to rescue and everything could be put in time.
     fn cycles(&mut self, bury: bool) -> Result<()> {
-        let mut doubts = 0;
-        for _ in 0..MAX_LOOKS {
+        let (mut doubts, mut looks, mut rescues) = (0, 0, 0);
+        while looks < MAX_LOOKS && rescues < MAX_RESCUES {
             match self.cycle(bury) {
                 Ok(true) => return Ok(()),
-                Ok(false) => {}
+                // Each time less is left to rescue.
+                Ok(false) => rescues += 1,
                 Err(e) if e.kind() == Kind::TooLate => {
                     self.stop.check()?;
+                    looks += 1;
                     self.observer.event(Event::Warning(
                         "maintenance took longer than half the grace period: beginning anew",
                     ));

@@ -17,6 +17,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Chunks decoded at a time.
 const BATCH: usize = 8192;
+/// Rows held in memory at a time.
+const ROWS: u64 = 2_000_000;
 /// Objects deleted with one call.
 const DELETES: usize = 1000;
 
@@ -83,15 +85,23 @@ pub fn rescue(
             copied += ids.len() as u64;
         }
         let mut packs = copier.finish()?;
-        let unnamed: HashSet<u32> = chunks.iter().filter_map(|c| c.pack).collect();
-        packs.extend(packs_of(look, &unnamed)?);
+        packs.extend(packs_of(look, chunks.iter().filter_map(|c| c.pack))?);
         copier.put_index(&packs)?;
     }
     Ok(copied)
 }
 
-/// Packs with all their rows, as the index has them.
-fn packs_of(look: &Look, numbers: &HashSet<u32>) -> Result<Vec<IndexPack>> {
+/// Packs with all their rows, as the index has them: as many as fit into memory, at least one.
+fn packs_of(look: &Look, wanted: impl Iterator<Item = u32>) -> Result<Vec<IndexPack>> {
+    let mut numbers = HashSet::new();
+    let mut budget = ROWS;
+    for number in wanted {
+        let rows = look.table.pack(number).map_or(0, |p| u64::from(p.rows));
+        if numbers.is_empty() || (rows <= budget && !numbers.contains(&number)) {
+            numbers.insert(number);
+            budget = budget.saturating_sub(rows);
+        }
+    }
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
@@ -133,14 +143,63 @@ pub fn verify(
         return Ok(Vec::new());
     }
     observer.event(Event::Phase("checking the copies that stay"));
+    let (mut bad, mut from) = (Vec::new(), 0);
+    while let Some(round) = needed_in(look, marks, &going, from)? {
+        from = round.next;
+        for ((domain, epoch, kind), mut ids) in round.wanted {
+            ids.sort_unstable();
+            ids.dedup();
+            let reader = look.reader(domain, epoch, true)?;
+            for batch in ids.chunks(BATCH) {
+                stop.check()?;
+                for (id, error) in reader.get_many(batch, &|_, _| stop.check()) {
+                    match error.kind() {
+                        Kind::Damaged | Kind::ObjectMissing => bad.push(Endangered {
+                            domain,
+                            epoch,
+                            id,
+                            kind,
+                            pack: None,
+                        }),
+                        _ => return Err(error),
+                    }
+                }
+            }
+        }
+        if from == u64::MAX {
+            break;
+        }
+    }
+    Ok(bad)
+}
+
+/// Needed chunks in packs that are about to go, by domain, epoch and kind; and the position to go on from.
+struct Round {
+    wanted: HashMap<(Id16, u32, u8), Vec<Id>>,
+    next: u64,
+}
+
+/// The next round from position `from` on, as large as memory allows; `None` if there is nothing left.
+fn needed_in(look: &Look, marks: &Marks, going: &HashSet<Id>, from: u64) -> Result<Option<Round>> {
     let mut epochs: HashMap<u32, u32> = HashMap::new();
     let mut wanted: HashMap<(Id16, u32, u8), Vec<Id>> = HashMap::new();
-    let base = look.base.clone();
-    base.scan(&mut |at, row| {
-        let Some(pack) = look.table.pack(row.pack) else {
+    let (mut count, mut next) = (0, u64::MAX);
+    look.base.scan(&mut |at, row| {
+        if at < from || at >= next || !marks.needed.get(at) {
+            return Ok(());
+        }
+        let Some(pack) = look
+            .table
+            .pack(row.pack)
+            .filter(|p| going.contains(&p.name))
+        else {
             return Ok(());
         };
-        if !marks.needed.get(at) || !going.contains(&pack.name) || !look.table.readable(row.pack) {
+        if !look.table.readable(row.pack) {
+            return Ok(());
+        }
+        if count >= ROWS {
+            next = at;
             return Ok(());
         }
         let epoch = match epochs.get(&row.pack) {
@@ -151,34 +210,12 @@ pub fn verify(
                 epoch
             }
         };
-        wanted
-            .entry((pack.domain, epoch, pack.kind))
-            .or_default()
-            .push(row.id);
+        let group = wanted.entry((pack.domain, epoch, pack.kind)).or_default();
+        group.push(row.id);
+        count += 1;
         Ok(())
     })?;
-    let mut bad = Vec::new();
-    for ((domain, epoch, kind), mut ids) in wanted {
-        ids.sort_unstable();
-        ids.dedup();
-        let reader = look.reader(domain, epoch, true)?;
-        for batch in ids.chunks(BATCH) {
-            stop.check()?;
-            for (id, error) in reader.get_many(batch, &|_, _| stop.check()) {
-                match error.kind() {
-                    Kind::Damaged | Kind::ObjectMissing => bad.push(Endangered {
-                        domain,
-                        epoch,
-                        id,
-                        kind,
-                        pack: None,
-                    }),
-                    _ => return Err(error),
-                }
-            }
-        }
-    }
-    Ok(bad)
+    Ok((count > 0).then_some(Round { wanted, next }))
 }
 
 fn packs_in(stones: &[Buried]) -> impl Iterator<Item = Id> + '_ {
