@@ -136,31 +136,38 @@ struct Undelete {
 impl Undelete {
     fn make(&self) -> Result<Id> {
         let mut published = None;
-        let mut gone = None;
+        match self.passes(&mut published) {
+            Err(e) => Err(self.withdraw(published, e)),
+            name => name,
+        }
+    }
+
+    /// Passes until the snapshot is published and whole. `published` is one whose put came too late, as long as it may
+    /// lack data.
+    fn passes(&self, published: &mut Option<Id>) -> Result<Id> {
+        let mut doubt = false;
         for _ in 0..MAX_PASSES {
             // What was lost before this pass, this pass sees.
             self.run.take_loss();
             match self.pass() {
-                Ok(()) => {}
-                // Copied elsewhere while it was read, or gone for good: a new look at the index tells.
-                Err(e) if is_gone(&e) && gone.is_none() => {
-                    gone = Some(e);
+                // Moved while it was read, or gone for good: a new look at the index tells.
+                Err(e) if is_gone(&e) && !doubt => {
+                    doubt = true;
                     continue;
                 }
-                Err(e) if is_gone(&e) => return self.withdraw(published, too_late(e)),
-                Err(e) => return self.withdraw(published, e),
+                Err(e) if is_gone(&e) => return Err(too_late(&e)),
+                passed => passed?,
             }
             self.run.flush()?;
-            if let Some(name) = self.publish(&mut published)? {
+            if let Some(name) = self.publish(published)? {
                 return Ok(name);
             }
         }
-        let changed = Error::new(
+        Err(Error::new(
             Kind::Changed,
             "maintenance took away what the backup needs, at every try",
         )
-        .hint("try again while no maintenance runs");
-        self.withdraw(published, changed)
+        .hint("try again while no maintenance runs"))
     }
 
     /// Makes every chunk of the snapshot present.
@@ -217,15 +224,14 @@ impl Undelete {
     }
 
     /// Takes a snapshot back that turned out not to be whole.
-    fn withdraw<T>(&self, published: Option<Id>, error: Error) -> Result<T> {
-        if let Some(name) = published
-            && let Err(e) = self.repo.storage.delete(&format!("snapshots/{name}"))
-        {
-            return Err(error.context(format!(
+    fn withdraw(&self, published: Option<Id>, error: Error) -> Error {
+        let Some(name) = published else { return error };
+        match self.repo.storage.delete(&format!("snapshots/{name}")) {
+            Ok(()) => error,
+            Err(e) => error.context(format!(
                 "backup {name} was written too late, may lack data, and could not be removed ({e})"
-            )));
+            )),
         }
-        Err(error)
     }
 }
 
@@ -233,7 +239,7 @@ fn is_gone(error: &Error) -> bool {
     matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
 }
 
-fn too_late(error: Error) -> Error {
+fn too_late(error: &Error) -> Error {
     Error::failed(format!(
         "it is too late: data that the backup needs is gone or damaged ({})",
         error.message()

@@ -1,8 +1,8 @@
 //! Does the storage show less than it did? Then somebody deleted backups, or set the storage back.
 //!
 //! This host remembers, in its cache, the newest backup that it has seen of every writer and host. A backup that is
-//! gone without the record that a deletion leaves is told of, at every look, until something newer takes its place or
-//! [`Repository::accept_missing`] is called.
+//! gone without the record that a deletion leaves is told of, at every look, until something newer takes its place,
+//! [`Repository::accept_missing`] is called, or so long that old records may have been dropped.
 
 use super::Repository;
 use super::cache::Seen;
@@ -19,16 +19,26 @@ use std::collections::{BTreeMap, BTreeSet};
 type Source = (Id16, String);
 
 impl Repository {
-    /// Compares `listed` with what this host has seen; `all` are the snapshots that could be read, if they were.
+    /// What this host has seen; to be asked before the listing that it is compared with, or a backup that ends meanwhile
+    /// looks like one that is missing. A writer key looks after its own backups only.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        let mut seen = self.cache.as_ref().map(|c| c.seen()).unwrap_or_default();
+        let all = self.role() == Role::Full;
+        seen.retain(|s| all || s.writer == self.writer());
+        seen
+    }
+
+    /// Compares `listed` with what was [`Repository::seen`]; `all` are the snapshots that could be read, if they were.
     /// Remembers what is newer, and warns of what is missing. Costs nothing while nothing is missing.
     pub(crate) fn notice_rollback(
         &self,
+        seen: Vec<Seen>,
         listed: &[Listing],
         all: Option<&[Snapshot]>,
         observer: &dyn Observer,
     ) {
         let Some(cache) = &self.cache else { return };
-        let (missing, mut present) = self.recall(listed);
+        let (missing, mut present) = split(seen, listed);
         if !missing.is_empty() {
             match (self.role(), all) {
                 (Role::Writer, _) => self.notice_own(&missing, observer),
@@ -48,22 +58,13 @@ impl Repository {
 
     /// Forgets the backups that are missing: they were told of, and that is well.
     pub fn accept_missing(&self) -> Result<usize> {
-        let (missing, _) = self.recall(&self.list_snapshots()?);
+        let (missing, _) = split(self.seen(), &self.list_snapshots()?);
         if let Some(cache) = &self.cache {
             missing
                 .iter()
                 .for_each(|s| cache.forget_seen(&s.writer, &s.host));
         }
         Ok(missing.len())
-    }
-
-    /// What this host has seen and is not listed; and what is. A writer key looks after its own backups only.
-    fn recall(&self, listed: &[Listing]) -> (Vec<Seen>, Vec<Seen>) {
-        let mut seen = self.cache.as_ref().map(|c| c.seen()).unwrap_or_default();
-        let names: BTreeSet<Id> = listed.iter().map(|l| l.id).collect();
-        let all = self.role() == Role::Full;
-        seen.retain(|s| all || s.writer == self.writer());
-        seen.into_iter().partition(|s| !names.contains(&s.snapshot))
     }
 
     fn notice(&self, missing: &[Seen], all: &[Snapshot], observer: &dyn Observer) {
@@ -143,6 +144,12 @@ impl Repository {
             cache.remember(there.map(std::slice::from_ref).unwrap_or_default());
         }
     }
+}
+
+/// What is not listed, and what is.
+fn split(seen: Vec<Seen>, listed: &[Listing]) -> (Vec<Seen>, Vec<Seen>) {
+    let names: BTreeSet<Id> = listed.iter().map(|l| l.id).collect();
+    seen.into_iter().partition(|s| !names.contains(&s.snapshot))
 }
 
 /// Was it seen so long ago that the record of its deletion may be gone as well?

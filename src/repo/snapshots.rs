@@ -147,6 +147,7 @@ impl Repository {
         self.require_full("listing backups")?;
         let mut found = Vec::new();
         let mut unreadable = 0;
+        let seen = self.seen();
         let listed = self.list_snapshots()?;
         let read = |l: &Listing| self.read_snapshot(l);
         let all = each_at_once(self.threads.fetchers, &listed, &read);
@@ -165,7 +166,7 @@ impl Repository {
                 Err(e) => return Err(e),
             }
         }
-        self.notice_rollback(&listed, Some(&found), observer);
+        self.notice_rollback(seen, &listed, Some(&found), observer);
         found.retain(|s| filter.matches(&s.manifest));
         found.sort_by_key(|s| (s.manifest.time, s.id));
         Ok((found, unreadable))
@@ -201,8 +202,9 @@ impl Repository {
             )));
         }
         let wanted = text.to_ascii_lowercase();
+        let seen = self.seen();
         let mut matching = self.list_snapshots()?;
-        self.notice_rollback(&matching, None, observer);
+        self.notice_rollback(seen, &matching, None, observer);
         matching.retain(|listed| listed.id.hex().starts_with(&wanted));
         match matching.as_slice() {
             [one] => Ok(*one),

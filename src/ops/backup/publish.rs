@@ -156,8 +156,9 @@ impl History {
                 .find(|s| s.writer == writer && s.host == options.host)
         });
         if seen.is_some() {
+            let before = repo.seen();
             match repo.list_snapshots() {
-                Ok(listed) => repo.notice_rollback(&listed, None, observer),
+                Ok(listed) => repo.notice_rollback(before, &listed, None, observer),
                 // A key that may not list cannot tell.
                 Err(e) if e.kind() == Kind::PermissionDenied => {}
                 Err(e) => return Err(e),

@@ -126,28 +126,67 @@ fn what_was_swept_is_too_late() {
     assert_eq!(world.repo.snapshot_names().unwrap().len(), 1);
 }
 
+impl World {
+    /// Does `act` once, when the snapshot's put reaches `phase`.
+    fn at_snapshot(self: &Arc<Self>, phase: Phase, act: impl Fn(&World) + Send + Sync + 'static) {
+        let (done, world) = (AtomicBool::new(false), Arc::downgrade(self));
+        let hook = move |r: &Request<'_>| {
+            let here = r.op == Op::Put && r.phase == phase && r.key.starts_with("snapshots/");
+            if here && !done.swap(true, Ordering::SeqCst) {
+                act(&world.upgrade().unwrap());
+            }
+            Ok(())
+        };
+        self.storage.set_hook(Some(Arc::new(hook)));
+    }
+
+    fn assert_stays_whole(&self, report: &UndeleteReport) {
+        self.storage.set_hook(None);
+        for _ in 0..2 {
+            self.storage.advance(DAY);
+            self.maintain();
+        }
+        self.assert_whole(report);
+    }
+}
+
 #[test]
 fn what_a_renewal_takes_away_is_stored_anew() {
     let world = Arc::new(World::new());
     let first = world.deleted_backup(&world.repo);
     world.storage.advance(DAY);
-    let (done, inner) = (AtomicBool::new(false), Arc::downgrade(&world));
-    let hook = move |r: &Request<'_>| {
-        let here = r.op == Op::Put && r.phase == Phase::Ready && r.key.starts_with("snapshots/");
-        if here && !done.swap(true, Ordering::SeqCst) {
-            let world = inner.upgrade().unwrap();
-            world.maintain();
-            world.storage.advance(G / 2 + Duration::from_secs(1));
-        }
-        Ok(())
-    };
-    world.storage.set_hook(Some(Arc::new(hook)));
+    world.at_snapshot(Phase::Ready, |w| {
+        w.maintain();
+        w.storage.advance(G / 2 + Duration::from_secs(1));
+    });
     let report = world.undelete(&first).unwrap();
-    world.storage.set_hook(None);
     assert!(report.copied_chunks >= 2, "{report:?}");
-    for _ in 0..2 {
-        world.storage.advance(DAY);
-        world.maintain();
-    }
-    world.assert_whole(&report);
+    world.assert_stays_whole(&report);
+}
+
+/// The storage does not enforce the window of 15 minutes: the put is under way for longer than the grace period.
+#[test]
+fn a_snapshot_that_arrives_too_late_is_mended_or_withdrawn() {
+    let world = Arc::new(World::new());
+    let first = world.deleted_backup(&world.repo);
+    world.storage.advance(DAY);
+    world.at_snapshot(Phase::Sent, |w| {
+        w.maintain();
+        w.storage.advance(G * 2);
+    });
+    let report = world.undelete(&first).unwrap();
+    assert!(report.copied_chunks >= 2, "{report:?}");
+    world.assert_stays_whole(&report);
+
+    let world = Arc::new(World::new());
+    let first = world.deleted_backup(&world.repo);
+    world.storage.advance(DAY);
+    world.at_snapshot(Phase::Sent, |w| {
+        w.maintain();
+        w.storage.advance(G * 2);
+        w.maintain();
+    });
+    let late = world.undelete(&first).unwrap_err().to_string();
+    assert!(late.contains("too late"), "{late}");
+    assert_eq!(world.repo.snapshot_names().unwrap().len(), 1);
 }
