@@ -296,10 +296,10 @@ impl Backup<'_> {
     /// Removes snapshots in whose place there is a whole one now.
     fn remove_late(&self, late: &mut Vec<Late>) -> Result<()> {
         let names: Vec<Id> = late.drain(..).map(|l| l.name).collect();
-        let removed = names.iter().map(|name| self.remove_one(name));
-        removed
-            .fold(Ok(()), |all: Result<()>, one| all.and(one))
-            .map_err(|e| e.hint("delete that backup with a full key; the one after it is whole"))
+        // Every one is tried, whatever becomes of the others.
+        let removed: Vec<Result<()>> = names.iter().map(|name| self.remove_one(name)).collect();
+        let all: Result<()> = removed.into_iter().collect();
+        all.map_err(|e| e.hint("delete that backup with a full key; the one after it is whole"))
     }
 
     fn remove_one(&self, name: &Id) -> Result<()> {
