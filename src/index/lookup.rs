@@ -25,7 +25,8 @@ pub struct Index {
     claims: Mutex<(HashSet<(Id16, Id)>, u64)>,
     /// Where rows come from again when the local cache is damaged.
     refetch: Option<Refetch>,
-    healing: Mutex<()>,
+    /// Positions of segments that have been written anew.
+    healed: Mutex<HashSet<usize>>,
 }
 
 /// A lookup that met more damaged segments than this gives up.
@@ -69,7 +70,7 @@ impl Index {
             state: RwLock::new(state),
             claims: Mutex::default(),
             refetch: None,
-            healing: Mutex::default(),
+            healed: Mutex::default(),
         }
     }
 
@@ -120,12 +121,16 @@ impl Index {
         let Some(refetch) = &self.refetch else {
             return Err(error);
         };
-        let _turn = self.healing.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut healed = self.healed.lock().unwrap_or_else(PoisonError::into_inner);
         // Another thread may have mended it while this one waited.
         if !Arc::ptr_eq(base, &self.base()) {
             return Ok(());
         }
-        let place = self.read().own.place().clone();
+        // Where a new segment does not last either, the disk cannot be trusted.
+        let place = match healed.insert(position) {
+            true => self.read().own.place().clone(),
+            false => Place::Memory,
+        };
         let segment = rebuild(base, position, &place, refetch)?;
         let mut state = self.write();
         if Arc::ptr_eq(base, &state.base) {

@@ -42,7 +42,7 @@ pub struct Seen {
 pub type Plan = dyn Fn(u64, &Seen) -> Option<Fault> + Send + Sync;
 
 struct Shared {
-    upstream: SocketAddr,
+    upstream: Mutex<SocketAddr>,
     plan: Mutex<Option<Arc<Plan>>>,
     requests: AtomicU64,
     faults: AtomicU64,
@@ -62,7 +62,7 @@ impl Proxy {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            upstream: upstream.parse().unwrap(),
+            upstream: Mutex::new(upstream.parse().unwrap()),
             plan: Mutex::new(None),
             requests: AtomicU64::new(0),
             faults: AtomicU64::new(0),
@@ -86,6 +86,11 @@ impl Proxy {
     /// `127.0.0.1:PORT`
     pub fn endpoint(&self) -> String {
         self.address.to_string()
+    }
+
+    /// The server is at `upstream` from now on.
+    pub fn set_upstream(&self, upstream: &str) {
+        *self.shared.upstream.lock().unwrap() = upstream.parse().unwrap();
     }
 
     /// From now on, with the count of requests at 0.
@@ -141,7 +146,7 @@ fn serve(shared: &Shared, mut client: TcpStream) -> std::io::Result<()> {
         Some(Fault::Delay(time)) => thread::sleep(time),
         _ => {}
     }
-    let mut server = TcpStream::connect(shared.upstream)?;
+    let mut server = TcpStream::connect(*shared.upstream.lock().unwrap())?;
     let head = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
     server.write_all(head.as_bytes())?;
     let sent = match fault {

@@ -1,11 +1,12 @@
 //! `rclone serve s3` on a folder: real signatures, ETags without quotes, conditions ignored.
 
 use super::{Keys, find_program, process, temp_dir};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// A running `rclone serve s3`.
 pub struct Rclone {
+    program: PathBuf,
     server: process::Server,
     keys: Keys,
     directory: tempfile::TempDir,
@@ -20,22 +21,18 @@ impl Rclone {
             std::fs::create_dir_all(directory.path().join("buckets").join(bucket)).unwrap();
         }
         let keys = Keys::fixed();
-        let address = process::free_port();
-        let mut command = Command::new(program);
-        command
-            .env_clear()
-            .args(["serve", "s3", "--config", ""])
-            .args(["--auth-key", &format!("{},{}", keys.access, keys.secret)])
-            .args(["--addr", &address.to_string()])
-            .arg("--cache-dir")
-            .arg(directory.path().join("cache"))
-            .arg(directory.path().join("buckets"));
-        let server = process::Server::start(command, address, &directory.path().join("log"));
+        let server = serve(&program, directory.path(), &keys);
         Some(Rclone {
+            program,
             server,
             keys,
             directory,
         })
+    }
+
+    /// Ends it and starts it on the same folder, at another address: what it had in memory of the folder is gone.
+    pub fn restart(&mut self) {
+        self.server = serve(&self.program, self.directory.path(), &self.keys);
     }
 
     /// `127.0.0.1:PORT`
@@ -52,4 +49,18 @@ impl Rclone {
     pub fn root(&self) -> PathBuf {
         self.directory.path().join("buckets")
     }
+}
+
+fn serve(program: &Path, directory: &Path, keys: &Keys) -> process::Server {
+    let address = process::free_port();
+    let mut command = Command::new(program);
+    command
+        .env_clear()
+        .args(["serve", "s3", "--config", ""])
+        .args(["--auth-key", &format!("{},{}", keys.access, keys.secret)])
+        .args(["--addr", &address.to_string()])
+        .arg("--cache-dir")
+        .arg(directory.join("cache"))
+        .arg(directory.join("buckets"));
+    process::Server::start(command, address, &directory.join("log"))
 }
