@@ -59,14 +59,14 @@ impl Host {
     /// One random thing.
     pub fn act(&self, world: &World) {
         match (self.key, self.below(100)) {
-            (Key::Writer, _) | (_, 0..40) => self.backup(world),
-            (_, 40..70) => {
+            (Key::Writer, _) | (_, 0..30) => self.backup(world),
+            (_, 30..55) => {
                 let made = world.made.lock().unwrap().clone();
                 if let Some(one) = made.get(self.below(made.len() as u64) as usize) {
                     self.restore(world, one);
                 }
             }
-            (_, 70..85) => self.forget(world),
+            (_, 55..75) => self.forget(world),
             _ => self.maintain(world),
         }
     }
@@ -246,7 +246,7 @@ impl Host {
         panic!("{name}: cannot list its backups");
     }
 
-    fn maintain(&self, world: &World) {
+    pub fn maintain(&self, world: &World) {
         if let Some(finished) = self.run(world, &["repo", "maintenance", "--json"]) {
             world.count("maintenances");
             let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();

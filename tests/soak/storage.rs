@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Of a hundred requests so many go wrong.
-const FAULTS: u64 = 4;
+const FAULTS: u64 = 6;
 
 pub enum Storage {
     Folder(tempfile::TempDir),

@@ -68,7 +68,13 @@ impl World {
                 .jump(Duration::from_secs(60 * (20 + dice.below(80))));
             rounds += 1;
         }
-        let inspector = &mut hosts[0];
+        // What was marked last is deleted, too.
+        for _ in 0..2 {
+            hosts[0].maintain(&self);
+            self.storage.jump(Duration::from_secs(7200));
+        }
+        hosts[0].maintain(&self);
+        let inspector = &hosts[0];
         inspector.ok(&["repo", "check", "--read-data"]);
         let made = self.made.lock().unwrap().clone();
         for one in &made {
