@@ -199,9 +199,10 @@ impl Undelete {
         if self.run.take_loss() {
             return Ok(None);
         }
-        // It was put so late that it was looked at again, and now all of it is there.
+        // It was put so late that it was looked at again, and now all of it is there; unless that came late too.
         if published.is_some() {
-            return Ok(*published);
+            self.run.look_anew()?;
+            return Ok((*published).filter(|_| !self.run.is_lossy()));
         }
         let sealed = self.run.seal_snapshot(&self.manifest)?;
         let name = sealed.name;

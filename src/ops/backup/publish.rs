@@ -245,8 +245,12 @@ impl Backup<'_> {
         if self.run.take_loss() {
             return Ok(None);
         }
-        // A tree that was published late is whole again, with all that was missing uploaded.
+        // A tree that was published late is whole again, with all that was missing uploaded; unless that came late too.
         if let Some(at) = late.iter().position(|l| l.manifest.root == draft.root.id) {
+            self.run.look_anew()?;
+            if self.run.is_lossy() {
+                return Ok(None);
+            }
             let mended = late.swap_remove(at);
             self.remove_late(late)?;
             self.remember(draft, &mended.manifest, &mended.name);

@@ -484,7 +484,8 @@ fn a_run_that_takes_longer_than_the_grace_period_keeps_what_it_stored() {
     // It ends without a snapshot: a grace period later it counts as dead as well.
     world.storage.advance(DAY);
     assert_eq!(world.maintain().buried.packs_buried, 2);
-    (long.close(), dead.close());
+    long.close();
+    dead.close();
 }
 
 #[test]
