@@ -9,12 +9,11 @@ fn with_backup() -> Corso {
     let corso = connected();
     let source = corso.home().join("source");
     std::fs::create_dir(&source).unwrap();
-    for n in 0..10 {
-        std::fs::write(
-            source.join(format!("small{n}")),
-            format!("small file {n}\n").repeat(50),
-        )
-        .unwrap();
+    for n in 0..10u32 {
+        // Bytes that do not compress, so that the longest pack is the one with data.
+        let noise = (0..5000u32).map(|i| ((i + 5000 * n).wrapping_mul(2_654_435_761) >> 13) as u8);
+        let bytes: Vec<u8> = noise.collect();
+        std::fs::write(source.join(format!("small{n}")), bytes).unwrap();
     }
     corso.ok(&["backup", "create", "source"]);
     corso
@@ -37,6 +36,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 fn flip(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
     let mut bytes = std::fs::read(path).unwrap();
+    if bytes.is_empty() {
+        return;
+    }
     let at = bytes.len() / 2;
     bytes[at] ^= 1;
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
@@ -71,9 +73,7 @@ fn a_damaged_cache_is_no_damage() {
 #[test]
 fn damage_is_found_repaired_and_healed() {
     let corso = with_backup();
-    for pack in files(&corso.home().join("repo/packs")) {
-        flip(&pack);
-    }
+    flip(files(&corso.home().join("repo/packs")).last().unwrap());
     let done = corso.run(&["repo", "check", "--read-data"]);
     assert_eq!(done.code, 1);
     assert!(done.stdout.contains("Damaged objects:"), "{}", done.stdout);
@@ -97,13 +97,8 @@ fn damage_is_found_repaired_and_healed() {
     let dry = corso.ok(&["repo", "repair", "packs", "--read-data", "--dry-run"]);
     assert!(dry.stderr.contains("Nothing was changed"), "{}", dry.stderr);
     let done = corso.ok(&["repo", "repair", "packs", "--read-data", "--json"]);
-    assert_eq!(
-        json(&done.stdout)["packs_damaged"]
-            .as_array()
-            .unwrap()
-            .len(),
-        2
-    );
+    let report = json(&done.stdout);
+    assert_eq!(report["packs_damaged"].as_array().unwrap().len(), 1);
     assert_eq!(corso.run(&["repo", "repair", "snapshots"]).code, 1);
     corso.ok(&["backup", "create", "source"]);
     corso.ok(&["repo", "check", "--read-data"]);

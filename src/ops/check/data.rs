@@ -60,7 +60,7 @@ pub fn read(
     observer.event(Event::Phase("reading packs"));
     let packs = subset.choose(known(survey))?;
     let mut said: HashMap<Id, Vec<Pack>> = packs.iter().map(|(id, _)| (*id, Vec::new())).collect();
-    survey.index.for_each_pack(&mut |pack| {
+    survey.each_described(&mut |pack| {
         if let Some(list) = said.get_mut(&pack.name) {
             list.push(pack.clone());
         }

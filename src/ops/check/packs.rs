@@ -17,7 +17,12 @@ const ASKERS: usize = 8;
 /// Holds what the index says of packs against their listing.
 pub fn compare(survey: &Survey, report: &mut CheckReport) {
     let mut seen: HashMap<Id, [u8; 16]> = HashMap::new();
-    survey.index.for_each_pack(&mut |pack| {
+    let dead = &survey.view.dead_packs;
+    survey.each_described(&mut |pack| {
+        // On its way out, whatever became of it: what is needed of it is read with the trees.
+        if dead.contains(&pack.name) {
+            return;
+        }
         let key = pack_key(&pack.name);
         if let Some(digest) = seen.insert(pack.name, pack.digest) {
             if digest != pack.digest {
@@ -35,13 +40,11 @@ pub fn compare(survey: &Survey, report: &mut CheckReport) {
                 key,
                 format!("it has {size} bytes and should have {}", pack.size),
             ),
-            // Maintenance deletes index objects first, then packs: this one is on its way out.
-            None if survey.view.dead_packs.contains(&pack.name) => {}
             None => report.add(What::PackMissing, key, "it is not there"),
         }
     });
     for (name, size) in &survey.packs {
-        if !seen.contains_key(name) && !survey.view.dead_packs.contains(name) {
+        if !seen.contains_key(name) && !dead.contains(name) {
             report.unindexed_packs += 1;
             report.unindexed_bytes += size;
         }
@@ -49,11 +52,12 @@ pub fn compare(survey: &Survey, report: &mut CheckReport) {
     report.strangers = survey.strangers.len() as u64;
 }
 
-/// Names and lengths of the packs that the index names and the listing has.
+/// Names and lengths of the packs that the index names and the listing has, and that no tombstone names.
 pub fn known(survey: &Survey) -> Vec<(Id, u64)> {
     let mut names = HashMap::new();
-    survey.index.for_each_pack(&mut |pack| {
-        if let Some(size) = survey.packs.get(&pack.name) {
+    survey.each_described(&mut |pack| {
+        let stays = !survey.view.dead_packs.contains(&pack.name);
+        if let (true, Some(size)) = (stays, survey.packs.get(&pack.name)) {
             names.insert(pack.name, *size);
         }
     });

@@ -134,15 +134,9 @@ impl Repair<'_> {
     /// What index objects that count say of the packs that are there and that no tombstone names.
     fn descriptions(&self) -> HashMap<Id, HashSet<[u8; 16]>> {
         let mut said: HashMap<Id, HashSet<[u8; 16]>> = HashMap::new();
-        let base = self.survey.index.base();
-        for (object, numbers) in base.objects() {
-            if !self.survey.view.index.contains(object) {
-                continue;
-            }
-            for pack in numbers.iter().filter_map(|n| base.pack(*n)) {
-                said.entry(pack.name).or_default().insert(pack.digest);
-            }
-        }
+        self.survey.each_described(&mut |pack| {
+            said.entry(pack.name).or_default().insert(pack.digest);
+        });
         said
     }
 
@@ -235,7 +229,8 @@ impl Repair<'_> {
             .view
             .tombstones
             .iter()
-            .filter(|b| !b.authentic)
+            // Bytes of another tombstone carry a seal, and not the hash of this name.
+            .filter(|b| !b.authentic || b.stone.is_none())
             .map(|b| (b.name, b.stone.is_none()))
             .collect();
         for (name, unreadable) in stones {
@@ -282,18 +277,12 @@ impl Repair<'_> {
 /// The packs that index objects which count name, that no tombstone names, and that are not there.
 pub fn missing(repo: &Repository, survey: &Survey) -> Result<BTreeSet<Id>> {
     let mut gone = BTreeSet::new();
-    let base = survey.index.base();
-    for (object, numbers) in base.objects() {
-        if !survey.view.index.contains(object) {
-            continue;
+    survey.each_described(&mut |pack| {
+        let listed = survey.packs.contains_key(&pack.name);
+        if !listed && !survey.view.dead_packs.contains(&pack.name) {
+            gone.insert(pack.name);
         }
-        for pack in numbers.iter().filter_map(|n| base.pack(*n)) {
-            let listed = survey.packs.contains_key(&pack.name);
-            if !listed && !survey.view.dead_packs.contains(&pack.name) {
-                gone.insert(pack.name);
-            }
-        }
-    }
+    });
     let mut sure = BTreeSet::new();
     for pack in gone {
         // A listing is not proof enough for something final.

@@ -114,7 +114,7 @@ fn targets(
     for prefix in &options.packs {
         found.extend(resolve(survey, prefix)?);
     }
-    survey.index.for_each_pack(&mut |pack| {
+    survey.each_described(&mut |pack| {
         if survey
             .packs
             .get(&pack.name)
@@ -145,7 +145,7 @@ fn targets(
 fn resolve(survey: &Survey, prefix: &str) -> Result<Option<Id>> {
     let wanted = prefix.to_ascii_lowercase();
     let mut known: BTreeSet<Id> = survey.packs.keys().copied().collect();
-    survey.index.for_each_pack(&mut |pack| {
+    survey.each_described(&mut |pack| {
         known.insert(pack.name);
     });
     let mut matching = known.iter().filter(|id| id.hex().starts_with(&wanted));
@@ -265,7 +265,7 @@ impl Repair<'_> {
             };
             let right = Pack::new(&object.trailer.writer, &pack).digest;
             let mut agrees = true;
-            self.survey.index.for_each_pack(&mut |p| {
+            self.survey.each_described(&mut |p| {
                 agrees &= p.name != *id || p.digest == right;
             });
             agrees

@@ -11,8 +11,8 @@ pub use load::read_object;
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::id::{Id, Id16};
-use crate::index::Index;
 use crate::index::place::private_folder;
+use crate::index::{Index, Pack};
 use crate::repo::protocol::{View, Viewer, list_names};
 use crate::repo::{Repository, pack_key};
 use crate::report::{Event, Observer, Silent, Stop};
@@ -75,6 +75,19 @@ impl Survey {
             strangers,
             _scratch: scratch,
         })
+    }
+
+    /// Calls `each` with every pack that index objects name which no tombstone names; more than once if several do.
+    pub fn each_described(&self, each: &mut dyn FnMut(&Pack)) {
+        let base = self.index.base();
+        for (object, numbers) in base.objects() {
+            if self.view.index.contains(object) {
+                numbers
+                    .iter()
+                    .filter_map(|n| base.pack(*n))
+                    .for_each(&mut *each);
+            }
+        }
     }
 
     /// Has the set of index objects changed since? Then what seems to be missing may have moved.
