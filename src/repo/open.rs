@@ -200,12 +200,24 @@ impl Repository {
     /// The repository that `known` is, on another storage, without a cache and in serial mode.
     #[cfg(test)]
     pub(crate) fn serial(storage: Arc<dyn Storage>, known: &Repository) -> Repository {
+        let (config, bytes) = (known.config.clone(), known.config_bytes.clone());
+        Self::with_keys(storage, config, bytes, known.keyring.clone())
+    }
+
+    /// A repository whose keys are known, without a cache and in serial mode.
+    #[cfg(test)]
+    pub(crate) fn with_keys(
+        storage: Arc<dyn Storage>,
+        config: Config,
+        config_bytes: Vec<u8>,
+        keyring: Arc<Keyring>,
+    ) -> Repository {
         Repository {
             storage,
-            config: known.config.clone(),
-            config_bytes: known.config_bytes.clone(),
-            keyring: known.keyring.clone(),
-            slot: known.slot,
+            config,
+            config_bytes,
+            keyring,
+            slot: Id16::ZERO,
             cache: None,
             threads: Threads::SERIAL,
         }

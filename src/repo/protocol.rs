@@ -8,10 +8,12 @@ use crate::crypto::Keyring;
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::tombstone::{self, Tombstone};
 use crate::id::Id;
+#[cfg(test)]
+use crate::model::bugs::{Bug, planted};
 use crate::report::{Event, Observer};
 use crate::storage::{ObjectInfo, Storage};
 use crate::units::Time;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +36,7 @@ pub struct View {
     /// Index objects that exist, and that a tombstone names.
     pub leaving: BTreeSet<Id>,
     /// Time and length in bytes of all index objects that exist.
-    pub index_info: HashMap<Id, (Time, u64)>,
+    pub index_info: BTreeMap<Id, (Time, u64)>,
     /// The tombstones themselves.
     pub tombstones: Vec<Buried>,
 }
@@ -94,6 +96,10 @@ impl Viewer {
         between: &mut dyn FnMut() -> Result<()>,
     ) -> Result<View> {
         for _ in 0..MAX_RELISTS {
+            #[cfg(test)]
+            let early = planted(Bug::IndexFirst).then(|| self.index_objects());
+            #[cfg(not(test))]
+            let early = None;
             let mut found = Vec::new();
             let listed = list_objects(&*self.storage, "tombstones/", &mut |id, o| {
                 found.push((id, o.modified));
@@ -122,18 +128,10 @@ impl Viewer {
                 });
             }
             let dead = &view.dead_index;
-            let (mut alive, mut leaving) = (BTreeSet::new(), BTreeSet::new());
-            let index_info = &mut view.index_info;
-            let listed = list_objects(&*self.storage, "index/", &mut |id, object| {
-                index_info.insert(id, (object.modified, object.size));
-                match dead.contains(&id) {
-                    false => alive.insert(id),
-                    true => leaving.insert(id),
-                };
-            })
-            .context(|| "listing index objects")?;
-            (view.index, view.leaving) = (alive, leaving);
-            view.ended = listed.ended;
+            let (index_info, ended) = early.unwrap_or_else(|| self.index_objects())?;
+            let names = index_info.keys().copied();
+            (view.leaving, view.index) = names.partition(|id| dead.contains(id));
+            (view.index_info, view.ended) = (index_info, ended);
             return Ok(view);
         }
         Err(Error::new(
@@ -141,6 +139,16 @@ impl Viewer {
             "the list of tombstones changed at every look",
         )
         .hint("try again later"))
+    }
+
+    /// The index objects that exist, with time and length, and when the listing had ended.
+    fn index_objects(&self) -> Result<(BTreeMap<Id, (Time, u64)>, Time)> {
+        let mut found = BTreeMap::new();
+        let listed = list_objects(&*self.storage, "index/", &mut |id, object| {
+            found.insert(id, (object.modified, object.size));
+        })
+        .context(|| "listing index objects")?;
+        Ok((found, listed.ended))
     }
 
     /// Reads those of `names` that are not known yet; `false` if one has gone since it was listed.
@@ -223,6 +231,10 @@ pub struct Grace(pub Duration);
 impl Grace {
     /// No put may be sent on `view` after this moment; `None` where there is no limit.
     pub fn deadline(self, view: &View) -> Option<Time> {
+        #[cfg(test)]
+        if planted(Bug::LatePut) {
+            return Some(view.time.plus(self.0));
+        }
         (!self.0.is_zero()).then(|| view.time.plus(self.0 / 2))
     }
 
@@ -234,6 +246,10 @@ impl Grace {
 
     /// May `newer` continue `older`? Only if its look had ended before a tombstone could have come and gone unseen.
     pub fn continues(self, older: &View, newer: &View) -> bool {
+        #[cfg(test)]
+        if planted(Bug::EndlessRenewal) {
+            return true;
+        }
         self.0.is_zero() || newer.ended.since(older.time) < self.0
     }
 

@@ -8,12 +8,14 @@ use crate::format::container::ObjectKind;
 use crate::format::index::IndexPack;
 use crate::format::pack::PackRow;
 use crate::id::{Id, Id16};
+#[cfg(test)]
+use crate::model::bugs::{Bug, planted};
 use crate::repo::chunks::Chunks;
 use crate::repo::pack_key;
 use crate::repo::protocol::{Buried, Grace, View};
 use crate::report::{Event, Observer, Stop};
 use serde::Serialize;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Chunks decoded at a time.
 const BATCH: usize = 8192;
@@ -59,7 +61,7 @@ pub fn rescue(
 ) -> Result<u64> {
     observer.event(Event::Phase("rescuing chunks"));
     let not_after = grace.deadline(&look.view);
-    let mut groups: HashMap<(Id16, u32), Vec<&Endangered>> = HashMap::new();
+    let mut groups: BTreeMap<(Id16, u32), Vec<&Endangered>> = BTreeMap::new();
     for chunk in endangered {
         groups
             .entry((chunk.domain, chunk.epoch))
@@ -93,7 +95,7 @@ pub fn rescue(
 
 /// Packs with all their rows, as the index has them: as many as fit into memory, at least one.
 fn packs_of(look: &Look, wanted: impl Iterator<Item = u32>) -> Result<Vec<IndexPack>> {
-    let mut numbers = HashSet::new();
+    let mut numbers = BTreeSet::new();
     let mut budget = ROWS;
     for number in wanted {
         let rows = look.table.pack(number).map_or(0, |p| u64::from(p.rows));
@@ -117,8 +119,9 @@ fn packs_of(look: &Look, wanted: impl Iterator<Item = u32>) -> Result<Vec<IndexP
         }
         Ok(())
     })?;
-    let made = rows.into_iter().filter_map(|(number, mut rows)| {
-        let pack = look.table.pack(number)?;
+    let made = numbers.iter().filter_map(|number| {
+        let mut rows = rows.remove(number)?;
+        let pack = look.table.pack(*number)?;
         rows.sort_unstable_by_key(|r| r.offset);
         Some(IndexPack {
             pack: pack.name,
@@ -175,14 +178,14 @@ pub fn verify(
 
 /// Needed chunks in packs that are about to go, by domain, epoch and kind; and the position to go on from.
 struct Round {
-    wanted: HashMap<(Id16, u32, u8), Vec<Id>>,
+    wanted: BTreeMap<(Id16, u32, u8), Vec<Id>>,
     next: u64,
 }
 
 /// The next round from position `from` on, as large as memory allows; `None` if there is nothing left.
 fn needed_in(look: &Look, marks: &Marks, going: &HashSet<Id>, from: u64) -> Result<Option<Round>> {
     let mut epochs: HashMap<u32, u32> = HashMap::new();
-    let mut wanted: HashMap<(Id16, u32, u8), Vec<Id>> = HashMap::new();
+    let mut wanted: BTreeMap<(Id16, u32, u8), Vec<Id>> = BTreeMap::new();
     let (mut count, mut next) = (0, u64::MAX);
     look.base.scan(&mut |at, row| {
         if at < from || at >= next || !marks.needed.get(at) {
@@ -248,7 +251,7 @@ pub fn delete(
         refused: HashSet::new(),
         told: false,
     };
-    let index: HashSet<Id> = stones
+    let index: BTreeSet<Id> = stones
         .iter()
         .filter_map(|b| b.stone.as_deref())
         .flat_map(|s| s.index.iter().copied())
@@ -280,7 +283,12 @@ pub fn delete(
         .map(|pack| pack.name)
         .filter(|name| going.contains(name))
         .collect();
-    let finished: HashSet<Id> = stones
+    #[cfg(test)]
+    let named = match planted(Bug::StoneGone) {
+        true => HashSet::new(),
+        false => named,
+    };
+    let finished: BTreeSet<Id> = stones
         .iter()
         .filter(|b| {
             b.stone.as_deref().is_some_and(|s| {
@@ -354,7 +362,7 @@ impl Deleter<'_> {
         }
     }
 
-    fn count(&self, of: &HashSet<Id>) -> u64 {
+    fn count(&self, of: &BTreeSet<Id>) -> u64 {
         of.iter().filter(|id| !self.refused.contains(id)).count() as u64
     }
 }
