@@ -20,6 +20,9 @@ use std::time::Duration;
 /// How often a listing is repeated because an object in it was gone when it was read.
 const MAX_RELISTS: usize = 5;
 
+/// Index objects by name, with time and length in bytes.
+pub type IndexInfo = BTreeMap<Id, (Time, u64)>;
+
 /// What one look at the repository showed.
 #[derive(Clone, Debug, Default)]
 pub struct View {
@@ -36,7 +39,7 @@ pub struct View {
     /// Index objects that exist, and that a tombstone names.
     pub leaving: BTreeSet<Id>,
     /// Time and length in bytes of all index objects that exist.
-    pub index_info: BTreeMap<Id, (Time, u64)>,
+    pub index_info: IndexInfo,
     /// The tombstones themselves.
     pub tombstones: Vec<Buried>,
 }
@@ -98,8 +101,6 @@ impl Viewer {
         for _ in 0..MAX_RELISTS {
             #[cfg(test)]
             let early = planted(Bug::IndexFirst).then(|| self.index_objects());
-            #[cfg(not(test))]
-            let early = None;
             let mut found = Vec::new();
             let listed = list_objects(&*self.storage, "tombstones/", &mut |id, o| {
                 found.push((id, o.modified));
@@ -128,7 +129,11 @@ impl Viewer {
                 });
             }
             let dead = &view.dead_index;
-            let (index_info, ended) = early.unwrap_or_else(|| self.index_objects())?;
+            #[cfg(test)]
+            let listed = early.unwrap_or_else(|| self.index_objects());
+            #[cfg(not(test))]
+            let listed = self.index_objects();
+            let (index_info, ended) = listed?;
             let names = index_info.keys().copied();
             (view.leaving, view.index) = names.partition(|id| dead.contains(id));
             (view.index_info, view.ended) = (index_info, ended);
@@ -142,7 +147,7 @@ impl Viewer {
     }
 
     /// The index objects that exist, with time and length, and when the listing had ended.
-    fn index_objects(&self) -> Result<(BTreeMap<Id, (Time, u64)>, Time)> {
+    fn index_objects(&self) -> Result<(IndexInfo, Time)> {
         let mut found = BTreeMap::new();
         let listed = list_objects(&*self.storage, "index/", &mut |id, object| {
             found.insert(id, (object.modified, object.size));
