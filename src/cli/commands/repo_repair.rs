@@ -9,7 +9,7 @@ use crate::ops::repair::{
     IndexOptions, IndexReport, Mended, PacksOptions, PacksReport, SnapshotsOptions,
     SnapshotsReport, repair_index, repair_packs, repair_snapshots,
 };
-use crate::report::text::count;
+use crate::report::text::{count, plural};
 use crate::report::{Observer, printable};
 use serde_json::json;
 use std::sync::Arc;
@@ -95,10 +95,16 @@ pub fn packs(session: &Session, flags: &RepairPacks) -> Result<Outcome> {
     let report = repair_packs(&repo, &options, &*session.reporter, session.stop()?)?;
     session.reporter.end();
     let done = !report.packs_damaged.is_empty() || !report.packs_missing.is_empty();
+    let mut lines = vec![last(report.dry_run, done, "packs")];
+    if flags.packs.is_empty() && !flags.read_data {
+        lines.push(
+            "Packs were not read, only compared with the list of what is stored: name them as `corso repo check --read-data` does, or give --read-data.".to_owned(),
+        );
+    }
     Ok(Outcome {
         text: packs_text(&report),
         json: json!(report),
-        lines: vec![last(report.dry_run, done, "packs")],
+        lines,
         code: 0,
     })
 }
@@ -117,8 +123,8 @@ fn packs_text(report: &PacksReport) -> String {
     }
     if report.packs_damaged.len() + report.packs_missing.len() > 0 {
         out.push_str(&format!(
-            "{} chunks salvaged, {} whole in other packs, {} lost\n",
-            count(report.chunks_salvaged),
+            "{} salvaged, {} whole in other packs, {} lost\n",
+            plural(report.chunks_salvaged, "chunk", "chunks"),
             count(report.chunks_elsewhere),
             count(report.chunks_lost)
         ));
