@@ -208,13 +208,10 @@ fn lost_files_become_holes_only_when_told_to() {
     let done = snapshots(&world, true);
     assert_eq!(done.damaged.len(), shown.damaged.len());
     assert!(checked(&world).is_clean(), "{:?}", checked(&world));
-    let counter = |m: &crate::ops::repair::Mended| {
-        let new = world.repo.snapshot(&m.new.unwrap()).unwrap();
-        new.manifest.counter
-    };
-    let last = done.damaged.iter().map(counter).max();
+    let mut parent_hit = false;
     for mended in &done.damaged {
         let new = world.repo.snapshot(&mended.new.unwrap()).unwrap();
+        parent_hit |= new.manifest.counter == 2;
         assert!(new.manifest.tags.contains(&"repaired".to_string()));
         assert!(!new.manifest.unreadable.is_empty());
         let (files, errors) = world.restore(&new.id);
@@ -222,7 +219,8 @@ fn lost_files_become_holes_only_when_told_to() {
         for (name, bytes) in &files {
             let source: Vec<u8> = match name.as_str() {
                 "large1" => lost.clone(),
-                "large0" if Some(new.manifest.counter) != last => continue,
+                // The first backup has an older one.
+                "large0" if new.manifest.counter == 1 => continue,
                 _ => world.files()[name].clone(),
             };
             assert_eq!(bytes.len(), source.len(), "{name}");
@@ -234,8 +232,8 @@ fn lost_files_become_holes_only_when_told_to() {
         assert!(!world.snapshots().contains(&mended.old));
     }
     assert_eq!(world.keys("records/").len(), done.damaged.len());
-    // A file with holes is read again whatever its times say.
-    assert!(world.backup().counts.files_read > 0);
+    // A file with holes is read again whatever its times say. The pack may be one that only the first backup needed.
+    assert_eq!(world.backup().counts.files_read > 0, parent_hit);
     let newest: Vec<Id> = world.snapshots();
     assert!(newest.iter().any(|id| world.restore(id).0 == world.files()));
     maintained(&world);
