@@ -222,6 +222,11 @@ impl Error {
         self.inner.kind
     }
 
+    /// Is this about stored data that is damaged or gone, and not about the way to it?
+    pub fn is_damage(&self) -> bool {
+        matches!(self.kind(), Kind::Damaged | Kind::ObjectMissing)
+    }
+
     /// What to do next, where known.
     pub fn hint_text(&self) -> Option<&str> {
         self.inner.hint.as_deref()

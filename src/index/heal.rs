@@ -8,7 +8,7 @@ use super::place::Place;
 use super::segment::Segment;
 use super::sync::Sink;
 use super::writer::RUN_ROWS;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::id::Id;
 use std::collections::HashMap;
 
@@ -64,7 +64,7 @@ fn attempt(
             return Err(Trouble::Cache(e));
         }
         match given {
-            Err(e) if matches!(e.kind(), Kind::ObjectMissing | Kind::Damaged) => {}
+            Err(e) if e.is_damage() => {}
             other => other.map_err(Trouble::Other)?,
         }
     }

@@ -151,11 +151,11 @@ impl Undelete {
             self.run.take_loss();
             match self.pass() {
                 // Moved while it was read, or gone for good: a new look at the index tells.
-                Err(e) if is_gone(&e) && !doubt => {
+                Err(e) if e.is_damage() && !doubt => {
                     doubt = true;
                     continue;
                 }
-                Err(e) if is_gone(&e) => return Err(too_late(&e)),
+                Err(e) if e.is_damage() => return Err(too_late(&e)),
                 passed => passed?,
             }
             self.run.flush()?;
@@ -236,10 +236,6 @@ impl Undelete {
     }
 }
 
-fn is_gone(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
-}
-
 fn too_late(error: &Error) -> Error {
     Error::failed(format!(
         "it is too late: data that the backup needs is gone or damaged ({})",
@@ -276,7 +272,7 @@ impl Copy<'_> {
             .get_many(&missing, &|id, raw| self.store(id, raw));
         let worst = failed.into_iter().map(|(_, e)| e);
         // What is gone for good matters less than a storage that does not answer.
-        worst.min_by_key(is_gone).map_or(Ok(()), Err)
+        worst.min_by_key(Error::is_damage).map_or(Ok(()), Err)
     }
 
     fn store(&self, id: &Id, raw: &[u8]) -> Result<()> {

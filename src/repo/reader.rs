@@ -190,7 +190,7 @@ impl Reader {
     fn twice<T>(&self, act: impl Fn() -> Result<T>) -> Result<T> {
         let began = Instant::now();
         match act() {
-            Err(e) if is_damage(&e) && self.reload(began)? => act(),
+            Err(e) if e.is_damage() && self.reload(began)? => act(),
             other => other,
         }
     }
@@ -216,7 +216,7 @@ impl Reader {
         for location in self.locations(id)? {
             match self.read_at(id, &location) {
                 Ok(raw) => return Ok(raw),
-                Err(e) if is_damage(&e) => {
+                Err(e) if e.is_damage() => {
                     let e = e.context(format!("chunk {} in pack {}", id.short(), location.pack));
                     last = Some(e.with_kind(Kind::Damaged).hint("other files are not affected; keep the repository as it is until it can be repaired"));
                 }
@@ -240,7 +240,7 @@ impl Reader {
             fetch.end - fetch.start,
         );
         let bytes = match got {
-            Err(e) if is_damage(&e) => return Ok(all()),
+            Err(e) if e.is_damage() => return Ok(all()),
             other => other?,
         };
         let header = if fetch.start == 0 {
@@ -249,7 +249,7 @@ impl Reader {
             None
         };
         let key = match self.pack_key(&fetch.pack, header) {
-            Err(e) if is_damage(&e) => return Ok(all()),
+            Err(e) if e.is_damage() => return Ok(all()),
             other => other?,
         };
         let mut failed = Vec::new();
@@ -420,18 +420,13 @@ impl Job<'_> {
         for id in failed {
             match self.reader.read(&id) {
                 Ok(raw) => (self.each)(&id, &raw)?,
-                Err(e) if is_damage(&e) => lock(&self.outcome).0.push((id, e)),
+                Err(e) if e.is_damage() => lock(&self.outcome).0.push((id, e)),
                 Err(e) => return Err(e),
             }
             left.retain(|l| *l != id);
         }
         Ok(())
     }
-}
-
-/// Is this about one object, so that another copy may do?
-fn is_damage(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
 }
 
 #[cfg(test)]

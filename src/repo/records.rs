@@ -145,7 +145,7 @@ impl Repository {
         .context(|| "listing records")?;
         let deletion = |name: &Id| match self.record(name) {
             Ok(record) => Ok(matches!(record.change, Change::Deletion { .. })),
-            Err(e) if matches!(e.kind(), Kind::ObjectMissing | Kind::Damaged) => Ok(false),
+            Err(e) if e.is_damage() => Ok(false),
             Err(e) => Err(e),
         };
         let mut old = Vec::new();
@@ -183,7 +183,7 @@ impl Repository {
         for name in names {
             let key = format!("records/{name}");
             let bytes = match self.cached_object(&key, &name, record::MAX_LEN as u64) {
-                Err(e) if matches!(e.kind(), Kind::ObjectMissing | Kind::Damaged) => continue,
+                Err(e) if e.is_damage() => continue,
                 other => other?,
             };
             let record = bytes.and_then(|b| record::decode(&b).ok());

@@ -1,6 +1,5 @@
 //! Reading packs whole: hash, MAC, directory, the index's rows, every chunk.
 
-use super::needs::is_damage;
 use super::packs::known;
 use super::report::{CheckReport, What};
 use super::subset::Subset;
@@ -144,7 +143,7 @@ fn try_suspects(
                     report.add(What::Pack, pack_key(name), why);
                     health.set_bad_frames(*name, &bad);
                 }
-                Err(e) if is_damage(&e) => {
+                Err(e) if e.is_damage() => {
                     report.add(What::Pack, pack_key(name), e.message());
                     health.set_bad(*name);
                 }
@@ -185,7 +184,7 @@ fn examine(repo: &Repository, name: &Id, said: &[Pack]) -> Result<Verdict> {
     });
     match examined {
         // Deleted since it was listed: if that matters, the try says so.
-        Err(e) if is_damage(&e) => Ok(Verdict::Damaged(e.message())),
+        Err(e) if e.is_damage() => Ok(Verdict::Damaged(e.message())),
         Err(e) => Err(e.context(format!("reading {key}"))),
         whole => whole,
     }

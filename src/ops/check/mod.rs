@@ -19,7 +19,6 @@ mod tests;
 mod trees;
 
 pub(crate) use data::read as read_packs;
-pub(crate) use needs::is_damage;
 pub(crate) use objects::read_snapshot;
 pub use report::{CheckReport, DamagedFile, Finding, What};
 pub use subset::Subset;

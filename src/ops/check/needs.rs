@@ -1,6 +1,6 @@
 //! What an entry needs, and whether it is there.
 
-use crate::error::{Error, Kind, Result};
+use crate::error::Result;
 use crate::format::entry::{Content, Entry};
 use crate::format::tree::{NodeSource, Pieces};
 use crate::id::{Id, Id16};
@@ -96,7 +96,7 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
         for piece in Pieces::new(self.source, content) {
             let piece = match piece {
                 Ok(piece) => piece,
-                Err(e) if is_damage(&e) => return Ok((lost, true)),
+                Err(e) if e.is_damage() => return Ok((lost, true)),
                 Err(e) => return Err(e),
             };
             if self.last == Some(piece.chunk) {
@@ -121,7 +121,7 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
             Some(readable) => *readable,
             None => match self.source.node(id) {
                 Ok(_) => true,
-                Err(e) if is_damage(&e) => false,
+                Err(e) if e.is_damage() => false,
                 Err(e) => return Err(e),
             },
         };
@@ -129,9 +129,4 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
         self.dying += u64::from(readable);
         Ok(readable)
     }
-}
-
-/// Is this about stored data, not about the way to it?
-pub fn is_damage(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
 }

@@ -1,6 +1,5 @@
 //! The small objects: config, key slots, records, tombstones, index objects, snapshots.
 
-use super::needs::is_damage;
 use super::report::{CheckReport, What};
 use crate::error::{Context, Kind, Result};
 use crate::format::config::MAX_CONFIG;
@@ -23,7 +22,7 @@ pub fn config_and_keys(repo: &Repository, report: &mut CheckReport) -> Result<()
             "config",
             "it is not what it was when the repository was opened",
         ),
-        Err(e) if is_damage(&e) => report.add(What::Config, "config", e.message()),
+        Err(e) if e.is_damage() => report.add(What::Config, "config", e.message()),
         Err(e) => return Err(e),
     }
     let mut keys = Vec::new();

@@ -1,6 +1,5 @@
 //! Packs by their listing, and by the hashes that the provider holds.
 
-use super::needs::is_damage;
 use super::report::{CheckReport, What};
 use crate::error::Result;
 use crate::id::Id;
@@ -92,7 +91,7 @@ pub fn checksums(
                     report.add(What::Pack, pack_key(name), text);
                     health.set_bad(*name);
                 }
-                Err(e) if is_damage(&e) => report.add(What::Pack, pack_key(name), e.message()),
+                Err(e) if e.is_damage() => report.add(What::Pack, pack_key(name), e.message()),
                 Err(e) => {
                     *failed = Err(e);
                     next.store(packs.len(), Ordering::Relaxed);

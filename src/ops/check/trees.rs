@@ -3,7 +3,7 @@
 //! What is whole below a node is remembered by the node's id, so that the parts which snapshots share cost nothing the
 //! second time. Damaged parts are walked again in each snapshot, to name its files, until enough are named.
 
-use super::needs::{Lost, Needs, is_damage};
+use super::needs::{Lost, Needs};
 use super::report::{CheckReport, DamagedFile, What};
 use crate::error::{Error, Result};
 use crate::format::entry::{Entry, TreePath};
@@ -145,7 +145,7 @@ impl<'a> Trees<'a> {
         };
         walk_nodes(source, &manifest.root, manifest.levels.into(), &mut visit).or_else(|e| {
             // A number of levels that cannot be, in a manifest that opens.
-            match is_damage(&e) {
+            match e.is_damage() {
                 true => visit.damaged(&manifest.root, u8::MAX, &TreePath::default(), e),
                 false => Err(e),
             }
@@ -233,7 +233,7 @@ impl<S: crate::format::tree::NodeSource + ?Sized> NodeVisitor for Visit<'_, '_, 
     }
 
     fn damaged(&mut self, id: &Id, level: u8, first: &TreePath, error: Error) -> Result<()> {
-        if !is_damage(&error) {
+        if !error.is_damage() {
             return Err(error);
         }
         if let Some(below) = level.checked_sub(1) {

@@ -5,7 +5,7 @@
 //! few minutes, so one with a young index object and no snapshot is taken to be alive.
 
 use super::look::Look;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Result};
 use crate::format::container::{INDEX_HEADER_LEN, ObjectKey, SEALED_HEADER_LEN, TRAILER_LEN};
 use crate::id::{Id, Id16};
 use crate::repo::pack_key;
@@ -61,7 +61,7 @@ fn run_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Option
     };
     match read() {
         Ok(run) => Ok(Some(run)),
-        Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => Ok(None),
+        Err(e) if e.is_damage() => Ok(None),
         Err(e) => Err(e),
     }
 }

@@ -6,7 +6,7 @@ use super::look::Look;
 use super::marks::{Bits, Marks};
 use super::plan::{self, Candidate, Sums};
 use super::{MaintenanceOptions, rewrite};
-use crate::error::{Kind, Result};
+use crate::error::Result;
 use crate::format::container::ObjectKind;
 use crate::format::index::IndexPack;
 use crate::format::tombstone::{self, Tombstone};
@@ -330,7 +330,7 @@ impl Mover<'_> {
             match self.pack(*number, &ids) {
                 Ok(true) => moved.push(*number),
                 Ok(false) => {}
-                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
+                Err(e) if e.is_damage() => {
                     self.tell(*number, &e);
                 }
                 Err(e) => return Err(e),

@@ -3,7 +3,7 @@
 use super::look::Look;
 use crate::codec::compress;
 use crate::crypto::{DomainKeys, Session};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::format::container::ObjectKind;
 use crate::format::index::{self as index_format, IndexPack};
 use crate::format::pack::{PackBuilder, verify_sealed};
@@ -76,9 +76,9 @@ impl Copier {
                 stop.check()?;
                 self.add(kind, id, raw)
             }) {
-                match error.kind() {
-                    Kind::Damaged | Kind::ObjectMissing => failed.push((id, error)),
-                    _ => return Err(error),
+                match error.is_damage() {
+                    true => failed.push((id, error)),
+                    false => return Err(error),
                 }
             }
             observer.event(Event::Progress(Progress {

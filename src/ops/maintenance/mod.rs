@@ -215,7 +215,7 @@ impl Job<'_> {
                     ));
                 }
                 // Another maintenance may have moved it between two requests of the look.
-                Err(e) if matches!(e.kind(), Kind::Damaged | Kind::ObjectMissing) => {
+                Err(e) if e.is_damage() => {
                     doubts += 1;
                     if doubts >= MAX_DOUBTS {
                         return Err(e);

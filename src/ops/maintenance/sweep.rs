@@ -157,16 +157,16 @@ pub fn verify(
             for batch in ids.chunks(BATCH) {
                 stop.check()?;
                 for (id, error) in reader.get_many(batch, &|_, _| stop.check()) {
-                    match error.kind() {
-                        Kind::Damaged | Kind::ObjectMissing => bad.push(Endangered {
-                            domain,
-                            epoch,
-                            id,
-                            kind,
-                            pack: None,
-                        }),
-                        _ => return Err(error),
+                    if !error.is_damage() {
+                        return Err(error);
                     }
+                    bad.push(Endangered {
+                        domain,
+                        epoch,
+                        id,
+                        kind,
+                        pack: None,
+                    });
                 }
             }
         }

@@ -8,7 +8,6 @@ use crate::format::container::ObjectKind;
 use crate::format::entry::{Blob, Content, Entry, Extent, Piece};
 use crate::format::tree::{self, ListBuilder, read_blob, read_list};
 use crate::id::{Id, Id16};
-use crate::ops::check::is_damage;
 use crate::ops::reach::each_content;
 use crate::ops::survey::{Health, Held};
 use crate::repo::chunks::Chunks;
@@ -62,7 +61,7 @@ impl Mender<'_> {
                     Ok(raw) => raw
                         .map(|raw| tree::store_blob(raw, &mut self.sink()))
                         .transpose()?,
-                    Err(e) if is_damage(&e) => None,
+                    Err(e) if e.is_damage() => None,
                     Err(e) => return Err(e),
                 };
                 cut.extras |= blob.is_none();
@@ -103,7 +102,7 @@ impl Mender<'_> {
             if let Some(depth) = content.depth.checked_sub(1) {
                 let pieces = match read_list(self.chunks, piece, depth) {
                     Ok(pieces) => pieces,
-                    Err(e) if is_damage(&e) => return Ok(false),
+                    Err(e) if e.is_damage() => return Ok(false),
                     Err(e) => return Err(e),
                 };
                 if !self.stays(&Content { depth, pieces })? {
@@ -125,7 +124,7 @@ impl Mender<'_> {
                 .and_then(|raw| tree::decode_extents(&raw))
             {
                 Ok(extents) => extents,
-                Err(e) if is_damage(&e) => {
+                Err(e) if e.is_damage() => {
                     // Where its bytes belong is not known any more.
                     cut.bytes = entry.content.len();
                     entry.content = Content::default();
@@ -170,7 +169,7 @@ impl Mender<'_> {
                 }
                 Some(depth) => match read_list(self.chunks, piece, depth) {
                     Ok(pieces) => self.parts(&Content { depth, pieces }, to)?,
-                    Err(e) if is_damage(&e) => to.push(lost),
+                    Err(e) if e.is_damage() => to.push(lost),
                     Err(e) => return Err(e),
                 },
             }
@@ -188,7 +187,7 @@ impl Mender<'_> {
                     self.run.wait_for_room()?;
                     self.run.chunk(ObjectKind::Data, id, &raw).map(|_| true)
                 }
-                Err(e) if is_damage(&e) => Ok(false),
+                Err(e) if e.is_damage() => Ok(false),
                 Err(e) => Err(e),
             },
         }

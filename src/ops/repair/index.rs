@@ -13,7 +13,6 @@ use crate::format::container::MAX_OBJECT;
 use crate::format::pack::Object;
 use crate::id::{Id, Id16};
 use crate::index::{IndexPack, Pack};
-use crate::ops::check::is_damage;
 use crate::ops::survey::{Survey, read_object};
 use crate::repo::protocol::Grace;
 use crate::repo::{Repository, pack_key};
@@ -247,7 +246,7 @@ impl Repair<'_> {
         let limit = crate::format::tombstone::MAX_LEN as u64;
         let bytes = match self.repo.storage().get(key, limit) {
             Ok(bytes) => bytes,
-            Err(e) if is_damage(&e) => return Ok(false),
+            Err(e) if e.is_damage() => return Ok(false),
             Err(e) => return Err(e),
         };
         let epoch = bytes.get(10..14).and_then(|b| b.try_into().ok());

@@ -11,7 +11,7 @@ use crate::format::container::{MAX_OBJECT, ObjectKey, ObjectKind};
 use crate::format::pack::{Object, PackRow};
 use crate::id::{Id, Id16};
 use crate::index::{Index, IndexPack, Pack, Place};
-use crate::ops::check::{CheckReport, Subset, What, is_damage, read_packs};
+use crate::ops::check::{CheckReport, Subset, What, read_packs};
 use crate::ops::maintenance::Copier;
 use crate::ops::survey::{Frames, Health, Survey, chunk, frames, rows_of};
 use crate::repo::chunks::Chunks;
@@ -279,7 +279,7 @@ impl Repair<'_> {
         }
         match self.tools(writer, epoch)?.1.get(id) {
             Ok(_) => Ok(true),
-            Err(e) if is_damage(&e) => Ok(false),
+            Err(e) if e.is_damage() => Ok(false),
             Err(e) => Err(e),
         }
     }

@@ -12,7 +12,7 @@ use crate::format::snapshot::{Manifest, Stats};
 use crate::format::tree::{TreeBuilder, TreeReader};
 use crate::fs::path::{self, Platform};
 use crate::id::Id;
-use crate::ops::check::{DamagedFile, Trees, Visited, is_damage, read_snapshot};
+use crate::ops::check::{DamagedFile, Trees, Visited, read_snapshot};
 use crate::ops::forget;
 use crate::ops::repair::index::missing;
 use crate::ops::survey::{Health, Survey};
@@ -278,7 +278,7 @@ fn tree(mender: &Mender<'_>, old: &Manifest) -> Result<Manifest> {
         mender.run.check()?;
         let (at, mut entry) = match item {
             Ok(item) => item,
-            Err(e) if is_damage(&e) => {
+            Err(e) if e.is_damage() => {
                 let after = crate::report::printable(&path::to_native(&last, platform));
                 note(
                     last.clone(),

@@ -9,7 +9,7 @@ use super::job::Job;
 use super::links::{Link, Links};
 use super::run::{Run, add};
 use super::select::{Selected, Selection};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Context, Error, Result};
 use crate::format::{Blob, Entry, FileKind, TreePath};
 use crate::fs::restore::{Dir, Found};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ pub fn entries(run: &Run<'_>) -> Result<()> {
                 let selected = selection.look(&path);
                 planner.entry(&path, &entry, selected)?;
             }
-            Err(e) if is_local(&e) && tree_errors < MAX_TREE_ERRORS => {
+            Err(e) if e.is_damage() && tree_errors < MAX_TREE_ERRORS => {
                 tree_errors += 1;
                 let lost =
                     "a part of the backup's tree cannot be read, and what it describes is lost";
@@ -53,11 +53,6 @@ pub fn entries(run: &Run<'_>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Does this concern one part of a tree, and not everything that is read?
-fn is_local(error: &Error) -> bool {
-    matches!(error.kind(), Kind::Damaged | Kind::ObjectMissing)
 }
 
 /// Where the planner is.
