@@ -1,12 +1,56 @@
 //! Putting a new object, once, whatever becomes of the answer.
 
 use super::Repository;
+use crate::crypto::{DomainKeys, Session};
 use crate::error::{Context, Error, Kind, Result};
+use crate::format::container::ObjectKind;
+use crate::format::index::IndexPack;
+use crate::format::pack::{PackBuilder, verify_sealed};
 use crate::id::Id;
 use crate::storage::{PutOptions, Stored};
-use crate::units::Time;
+use crate::units::{MIB, Time};
+use std::sync::Arc;
+
+/// Metadata packs stay smaller than data packs: they are read whole. Bytes.
+const META_TARGET: u64 = 8 * MIB;
 
 impl Repository {
+    /// The length in bytes at which a pack is ended.
+    pub(crate) fn pack_target(&self, kind: ObjectKind) -> u64 {
+        match kind {
+            ObjectKind::Metadata => self.config.pack_size.min(META_TARGET),
+            _ => self.config.pack_size,
+        }
+    }
+
+    /// A pack to be filled with chunks of the domain of `keys`.
+    pub(crate) fn begin_pack(
+        &self,
+        kind: ObjectKind,
+        session: &Session,
+        keys: &Arc<DomainKeys>,
+    ) -> Result<PackBuilder> {
+        let mut builder = PackBuilder::new(kind, session, self.config.cipher, keys.clone())?;
+        let target = self.pack_target(kind) as usize;
+        builder.reserve(target + target / 16);
+        Ok(builder)
+    }
+
+    /// Seals a pack and reads it back from its sealed form. Gives its bytes, and what an index object says of it.
+    pub(crate) fn seal_pack(&self, builder: PackBuilder) -> Result<(Vec<u8>, IndexPack)> {
+        let kind = builder.kind();
+        let sealed = builder.finish()?;
+        verify_sealed(&sealed, &self.keyring)
+            .context(|| "checking a pack before its upload; memory or processor may be faulty")?;
+        let pack = IndexPack {
+            pack: sealed.name,
+            size: sealed.bytes.len() as u64,
+            kind: kind as u8,
+            rows: sealed.rows,
+        };
+        Ok((sealed.bytes, pack))
+    }
+
     /// Puts an object that is named by the hash `name` of its bytes, not after `not_after` by the storage's clock.
     ///
     /// # Errors

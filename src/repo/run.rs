@@ -10,17 +10,17 @@ mod renewal;
 
 use counters::Counters;
 pub use counters::Written;
-pub(crate) use open_packs::{Open, merge_small};
+pub(crate) use open_packs::Open;
 
 use super::Repository;
 use super::gate::Gate;
 use super::protocol::{Grace, View, Viewer};
 use crate::codec::compress;
 use crate::crypto::{DomainKeys, Session};
-use crate::error::{Context, Error, Kind, Result};
+use crate::error::{Error, Kind, Result};
 use crate::format::container::ObjectKind;
 use crate::format::index::{self as index_format, IndexPack};
-use crate::format::pack::{PackBuilder, Sealed, verify_sealed};
+use crate::format::pack::{PackBuilder, Sealed};
 use crate::id::{Id, Id16};
 use crate::index::Index;
 use crate::report::{Observer, Stop};
@@ -33,8 +33,6 @@ use std::time::{Duration, Instant};
 
 /// Sealed or sealing packs that wait for the network, in bytes.
 const UPLOAD_BYTES: u64 = 64 * MIB;
-/// Metadata packs stay smaller than data packs: they are read whole.
-pub(crate) const META_TARGET: usize = 8 * MIB as usize;
 /// An index object is written at least this often, so that an interrupted run's uploads are found again.
 const CHECKPOINT: Duration = Duration::from_secs(240);
 
@@ -231,47 +229,10 @@ impl Run {
     }
 
     fn add(&self, kind: ObjectKind, id: &Id, raw_len: usize, payload: &[u8]) -> Result<()> {
-        let mut open = lock(&self.open);
-        let target = self.pack_target(kind);
-        let slot = match kind {
-            ObjectKind::Metadata => &mut open.meta,
-            _ => {
-                let coin = open.toss()?;
-                &mut open.data[coin]
-            }
-        };
-        if let Some(full) = slot.take_if(|b| {
-            !b.is_empty()
-                && (b.is_full() || b.len_estimate() + payload.len() as u64 > target as u64)
-        }) {
-            self.send(full)?;
-        }
-        if slot.is_none() {
-            *slot = Some(self.builder(kind, target)?);
-        }
-        match slot {
-            Some(builder) => builder.add(*id, raw_len, payload),
-            None => Err(Error::failed("no open pack")),
-        }
-    }
-
-    fn pack_target(&self, kind: ObjectKind) -> usize {
-        let target = self.repo.config.pack_size as usize;
-        match kind {
-            ObjectKind::Metadata => target.min(META_TARGET),
-            _ => target,
-        }
-    }
-
-    fn builder(&self, kind: ObjectKind, target: usize) -> Result<PackBuilder> {
-        let mut builder = PackBuilder::new(
-            kind,
-            &self.session,
-            self.repo.config.cipher,
-            self.keys.clone(),
-        )?;
-        builder.reserve(target + target / 16);
-        Ok(builder)
+        let target = self.repo.pack_target(kind);
+        let begin = || self.repo.begin_pack(kind, &self.session, &self.keys);
+        let full = lock(&self.open).add(kind, id, raw_len, payload, target, &begin)?;
+        full.map_or(Ok(()), |full| self.send(full))
     }
 
     fn send(&self, builder: PackBuilder) -> Result<()> {
@@ -290,18 +251,10 @@ impl Run {
     /// Seals a pack, reads it back from its sealed form, uploads it, and makes its chunks visible.
     fn upload(&self, builder: PackBuilder) -> Result<()> {
         let kind = builder.kind();
-        let sealed = builder.finish()?;
-        verify_sealed(&sealed, &self.repo.keyring)
-            .context(|| "checking a pack before its upload; memory or processor may be faulty")?;
+        let (bytes, pack) = self.repo.seal_pack(builder)?;
         let breaks = self.breaks.load(Ordering::SeqCst);
-        self.put(&super::pack_key(&sealed.name), &sealed.bytes, &sealed.name)?;
-        let pack = IndexPack {
-            pack: sealed.name,
-            size: sealed.bytes.len() as u64,
-            kind: kind as u8,
-            rows: sealed.rows,
-        };
-        drop(sealed.bytes);
+        self.put(&super::pack_key(&pack.pack), &bytes, &pack.pack)?;
+        drop(bytes);
         let due = {
             // Held throughout: a break comes before all of this, or after it.
             let mut unindexed = lock(&self.unindexed);
@@ -421,17 +374,9 @@ impl Run {
 
     /// Sends what is in open packs, waits for all uploads, and writes the index objects.
     pub fn flush(&self) -> Result<()> {
-        let open: Vec<PackBuilder> = {
-            let mut open = lock(&self.open);
-            let [a, b] = &mut open.data;
-            let packs = [a.take(), b.take(), open.meta.take()];
-            packs
-                .into_iter()
-                .flatten()
-                .filter(|b| !b.is_empty())
-                .collect()
-        };
-        for builder in merge_small(open, self.pack_target(ObjectKind::Data))? {
+        let target = self.repo.pack_target(ObjectKind::Data);
+        let open = lock(&self.open).finish(target)?;
+        for builder in open {
             self.send(builder)?;
         }
         self.upload_gate.wait_below(0, &|| false);

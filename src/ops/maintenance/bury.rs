@@ -12,7 +12,6 @@ use crate::format::index::IndexPack;
 use crate::format::tombstone::{self, Tombstone};
 use crate::id::{Id, Id16};
 use crate::repo::protocol::Grace;
-use crate::repo::run::META_TARGET;
 use crate::report::{Event, Observer, Stop};
 use crate::units::Time;
 use serde::Serialize;
@@ -186,18 +185,15 @@ fn decide(
             continue;
         }
         let next = sorts.len() as u32;
-        let pack_size = look.repo.config.pack_size;
-        let metadata = pack.kind == ObjectKind::Metadata as u8;
         candidates.push(Candidate {
             number,
             sort: *sorts.entry((pack.domain, pack.kind)).or_insert(next),
             size: pack.size,
             live: load.live,
             waste: load.frames - load.live,
-            target: match metadata {
-                true => pack_size.min(META_TARGET as u64),
-                false => pack_size,
-            },
+            target: look
+                .repo
+                .pack_target(ObjectKind::from_number(pack.kind.into())?),
         });
     }
     let mut strays = Vec::new();
@@ -348,7 +344,7 @@ impl Mover<'_> {
         let epoch = self.look.epoch_of(&name)?;
         let key = (domain, epoch);
         if !self.copiers.contains_key(&key) {
-            let copier = Copier::new(self.look, domain, epoch, self.not_after)?;
+            let copier = Copier::new(self.look.repo.clone(), domain, epoch, self.not_after)?;
             self.copiers.insert(key, copier);
         }
         let reader = self.look.reader(domain, epoch, false)?;

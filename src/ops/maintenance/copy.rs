@@ -1,16 +1,15 @@
-//! Copying chunks into new packs, on a look that is not renewed.
+//! Copying chunks into new packs, for who looked once and does not renew it.
 
-use super::look::Look;
 use crate::codec::compress;
 use crate::crypto::{DomainKeys, Session};
-use crate::error::{Context, Error, Result};
+use crate::error::{Error, Result};
 use crate::format::container::ObjectKind;
 use crate::format::index::{self as index_format, IndexPack};
-use crate::format::pack::{PackBuilder, verify_sealed};
+use crate::format::pack::PackBuilder;
 use crate::id::{Id, Id16};
 use crate::repo::chunks::Chunks;
 use crate::repo::reader::Reader;
-use crate::repo::run::{META_TARGET, Open, merge_small};
+use crate::repo::run::Open;
 use crate::repo::{Repository, pack_key};
 use crate::report::{Event, Observer, Progress, Stop};
 use crate::units::Time;
@@ -38,12 +37,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl Copier {
     /// Copies are sealed in the epoch of the chunks' ids.
-    pub fn new(look: &Look, domain: Id16, epoch: u32, not_after: Option<Time>) -> Result<Copier> {
-        Self::of(look.repo.clone(), domain, epoch, not_after)
-    }
-
-    /// The same for one who looked in another way.
-    pub fn of(
+    pub fn new(
         repo: Arc<Repository>,
         domain: Id16,
         epoch: u32,
@@ -92,73 +86,27 @@ impl Copier {
     /// Takes a chunk, whose id the caller has checked.
     pub fn add(&self, kind: ObjectKind, id: &Id, raw: &[u8]) -> Result<()> {
         let payload = compress::pack_chunk(raw, self.repo.compression_level())?;
-        let target = self.target(kind);
-        let full = {
-            let mut open = lock(&self.open);
-            let slot = match kind {
-                ObjectKind::Metadata => &mut open.meta,
-                _ => {
-                    let coin = open.toss()?;
-                    &mut open.data[coin]
-                }
-            };
-            let full = slot.take_if(|b| {
-                !b.is_empty() && (b.is_full() || b.len_estimate() + payload.len() as u64 > target)
-            });
-            let builder = match slot {
-                Some(builder) => builder,
-                None => slot.insert(PackBuilder::new(
-                    kind,
-                    &self.session,
-                    self.repo.config.cipher,
-                    self.keys.clone(),
-                )?),
-            };
-            builder.add(*id, raw.len(), &payload)?;
-            full
-        };
+        let target = self.repo.pack_target(kind);
+        let begin = || self.repo.begin_pack(kind, &self.session, &self.keys);
+        let full = lock(&self.open).add(kind, id, raw.len(), &payload, target, &begin)?;
         full.map_or(Ok(()), |full| self.put(full))
     }
 
-    fn target(&self, kind: ObjectKind) -> u64 {
-        match kind {
-            ObjectKind::Metadata => self.repo.config.pack_size.min(META_TARGET as u64),
-            _ => self.repo.config.pack_size,
-        }
-    }
-
-    /// Seals, reads back, puts.
     fn put(&self, builder: PackBuilder) -> Result<()> {
-        let kind = builder.kind();
-        let sealed = builder.finish()?;
-        verify_sealed(&sealed, &self.repo.keyring)
-            .context(|| "checking a pack before its upload; memory or processor may be faulty")?;
-        self.repo.put_new(
-            &pack_key(&sealed.name),
-            &sealed.bytes,
-            &sealed.name,
-            self.not_after,
-        )?;
-        let size = sealed.bytes.len() as u64;
-        self.stored.fetch_add(size, Ordering::Relaxed);
-        lock(&self.made).push(IndexPack {
-            pack: sealed.name,
-            size,
-            kind: kind as u8,
-            rows: sealed.rows,
-        });
+        let (bytes, pack) = self.repo.seal_pack(builder)?;
+        let key = pack_key(&pack.pack);
+        self.repo
+            .put_new(&key, &bytes, &pack.pack, self.not_after)?;
+        self.stored.fetch_add(pack.size, Ordering::Relaxed);
+        lock(&self.made).push(pack);
         Ok(())
     }
 
     /// Puts what is left in open packs; gives the packs made since the last call.
     pub fn finish(&self) -> Result<Vec<IndexPack>> {
-        let open = std::mem::take(&mut *lock(&self.open));
-        let [a, b] = open.data;
-        let packs = [a, b, open.meta].into_iter().flatten();
-        let packs = packs.filter(|b| !b.is_empty()).collect();
-        for builder in merge_small(packs, self.target(ObjectKind::Data) as usize)? {
-            self.put(builder)?;
-        }
+        let target = self.repo.pack_target(ObjectKind::Data);
+        let open = lock(&self.open).finish(target)?;
+        open.into_iter().try_for_each(|pack| self.put(pack))?;
         Ok(std::mem::take(&mut *lock(&self.made)))
     }
 

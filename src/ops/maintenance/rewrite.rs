@@ -107,7 +107,7 @@ pub fn rewrite(
         let group = match groups.entry(key) {
             std::collections::hash_map::Entry::Occupied(e) => e.into_mut(),
             std::collections::hash_map::Entry::Vacant(e) => e.insert(Group {
-                copier: Copier::new(look, key.0, key.1, not_after)?,
+                copier: Copier::new(look.repo.clone(), key.0, key.1, not_after)?,
                 packs: Vec::new(),
                 rows: 0,
             }),

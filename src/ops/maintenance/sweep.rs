@@ -71,7 +71,7 @@ pub fn rescue(
     }
     let mut copied = 0;
     for ((domain, epoch), chunks) in groups {
-        let copier = Copier::new(look, domain, epoch, not_after)?;
+        let copier = Copier::new(look.repo.clone(), domain, epoch, not_after)?;
         let reader = look.reader(domain, epoch, false)?;
         for kind in [ObjectKind::Data, ObjectKind::Metadata] {
             let mut ids: Vec<Id> = chunks

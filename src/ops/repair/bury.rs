@@ -67,7 +67,7 @@ impl Indexer {
     fn put(&mut self, key: (Id16, u32)) -> Result<()> {
         let group = self.groups.remove(&key).unwrap_or_default();
         if !group.packs.is_empty() {
-            let copier = Copier::of(self.repo.clone(), key.0, key.1, self.not_after)?;
+            let copier = Copier::new(self.repo.clone(), key.0, key.1, self.not_after)?;
             self.written += copier.put_index(&group.packs)?;
         }
         Ok(())

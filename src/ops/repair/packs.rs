@@ -288,7 +288,7 @@ impl Repair<'_> {
         match self.copiers.entry((writer, epoch)) {
             std::collections::hash_map::Entry::Occupied(e) => Ok(e.into_mut()),
             std::collections::hash_map::Entry::Vacant(e) => {
-                let copier = Copier::of(self.repo.clone(), writer, epoch, self.not_after)?;
+                let copier = Copier::new(self.repo.clone(), writer, epoch, self.not_after)?;
                 let index = self.good.clone();
                 let reader = Reader::with_index(self.repo.clone(), writer, epoch, index)?;
                 Ok(e.insert((copier, reader)))

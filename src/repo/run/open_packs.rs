@@ -1,22 +1,72 @@
-//! The packs that a run is filling.
+//! The packs that are being filled.
 
 use crate::error::Result;
+use crate::format::container::ObjectKind;
 use crate::format::pack::PackBuilder;
-use crate::id::Id16;
+use crate::id::{Id, Id16};
 
 /// Packs being filled. Two data packs are open at a time and chunks go to either at random.
 #[derive(Default)]
 pub struct Open {
-    pub data: [Option<PackBuilder>; 2],
-    pub meta: Option<PackBuilder>,
+    data: [Option<PackBuilder>; 2],
+    meta: Option<PackBuilder>,
     /// Bits for the random choice.
-    pub coins: u64,
-    pub coins_left: u32,
+    coins: u64,
+    coins_left: u32,
 }
 
 impl Open {
+    /// Takes a chunk of `raw_len` bytes, packed as `payload`. Packs are ended at about `target` bytes and begun with
+    /// `begin`. Gives the pack that had no room left, to be sealed.
+    pub fn add(
+        &mut self,
+        kind: ObjectKind,
+        id: &Id,
+        raw_len: usize,
+        payload: &[u8],
+        target: u64,
+        begin: &dyn Fn() -> Result<PackBuilder>,
+    ) -> Result<Option<PackBuilder>> {
+        let slot = match kind {
+            ObjectKind::Metadata => &mut self.meta,
+            _ => {
+                let coin = self.toss()?;
+                &mut self.data[coin]
+            }
+        };
+        let full = slot.take_if(|b| {
+            !b.is_empty() && (b.is_full() || b.len_estimate() + payload.len() as u64 > target)
+        });
+        let builder = match slot {
+            Some(builder) => builder,
+            None => slot.insert(begin()?),
+        };
+        builder.add(*id, raw_len, payload)?;
+        Ok(full)
+    }
+
+    /// What is left, half-filled packs put together as far as `target` bytes allow: small packs cost requests.
+    pub fn finish(&mut self, target: u64) -> Result<Vec<PackBuilder>> {
+        let Open { data, meta, .. } = self;
+        let [a, b] = data;
+        let packs = [a.take(), b.take(), meta.take()];
+        let mut out: Vec<PackBuilder> = Vec::new();
+        for pack in packs.into_iter().flatten().filter(|b| !b.is_empty()) {
+            match out.last_mut() {
+                Some(last)
+                    if last.kind() == pack.kind()
+                        && last.len_estimate() + pack.len_estimate() <= target =>
+                {
+                    last.absorb(pack)?;
+                }
+                _ => out.push(pack),
+            }
+        }
+        Ok(out)
+    }
+
     /// 0 or 1, from the system's random source.
-    pub fn toss(&mut self) -> Result<usize> {
+    fn toss(&mut self) -> Result<usize> {
         if self.coins_left == 0 {
             let bytes = Id16::random()?.0;
             let mut word = [0; 8];
@@ -28,21 +78,4 @@ impl Open {
         self.coins_left -= 1;
         Ok(coin)
     }
-}
-
-/// Two half-filled data packs at the end of a run become one where they fit: small packs cost requests.
-pub fn merge_small(packs: Vec<PackBuilder>, target: usize) -> Result<Vec<PackBuilder>> {
-    let mut out: Vec<PackBuilder> = Vec::new();
-    for pack in packs {
-        match out.last_mut() {
-            Some(last)
-                if last.kind() == pack.kind()
-                    && last.len_estimate() + pack.len_estimate() <= target as u64 =>
-            {
-                last.absorb(pack)?;
-            }
-            _ => out.push(pack),
-        }
-    }
-    Ok(out)
 }
