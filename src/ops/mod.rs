@@ -7,6 +7,7 @@ pub mod maintenance;
 pub mod opened;
 pub mod reach;
 pub mod repair;
+pub mod replace;
 pub mod restore;
 pub mod survey;
 #[cfg(test)]

@@ -1,24 +1,20 @@
 //! Mark: what no snapshot needs is moved out of, renamed in no index object, and named in a tombstone.
 
 use super::active::Active;
-use super::copy::Copier;
 use super::look::Look;
 use super::marks::{Bits, Marks};
 use super::plan::{self, Candidate, Sums};
 use super::{MaintenanceOptions, rewrite};
 use crate::error::Result;
 use crate::format::container::ObjectKind;
-use crate::format::index::IndexPack;
-use crate::format::tombstone::{self, Tombstone};
 use crate::id::{Id, Id16};
+use crate::ops::replace::{self, Copier, Indexer};
 use crate::repo::protocol::Grace;
 use crate::report::{Event, Observer, Stop};
 use crate::units::Time;
 use serde::Serialize;
 use std::collections::{HashMap, HashSet};
 
-/// Names in one tombstone.
-const NAMES: usize = 200_000;
 /// Rows of packs that are moved in one go; bounds memory.
 const ROWS: u64 = 500_000;
 
@@ -76,7 +72,7 @@ pub fn bury(
     done.strays = gone.len() as u64;
     let size = |look: &Look, n: &u32| look.table.pack(*n).map(|p| (p.name, p.size));
     gone.extend(doomed.dropped.iter().filter_map(|n| size(look, n)));
-    let mut added = HashMap::new();
+    let mut indexer = Indexer::new(look.repo.clone(), not_after);
     if options.dry_run {
         gone.extend(doomed.repacked.iter().filter_map(|n| size(look, n)));
     } else if !doomed.repacked.is_empty() {
@@ -94,7 +90,9 @@ pub fn bury(
         let moved = mover.run(&doomed.repacked)?;
         done.damaged = mover.damaged;
         for (key, copier) in &mover.copiers {
-            added.insert(*key, copier.finish()?);
+            for pack in copier.finish()? {
+                indexer.add(*key, pack)?;
+            }
             done.bytes_written += copier.stored();
         }
         gone.extend(moved.iter().filter_map(|n| size(look, n)));
@@ -107,52 +105,17 @@ pub fn bury(
     if options.dry_run {
         return Ok((doomed.sums, done));
     }
-    finish(
-        look, added, &names, &replaced, not_after, observer, stop, &mut done,
-    )?;
-    Ok((doomed.sums, done))
-}
-
-/// Index objects first, then what names the old ones and the packs.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the last step needs all that came before"
-)]
-fn finish(
-    look: &Look,
-    added: HashMap<(Id16, u32), Vec<IndexPack>>,
-    gone: &HashSet<Id>,
-    replaced: &[Id],
-    not_after: Option<Time>,
-    observer: &dyn Observer,
-    stop: &Stop,
-    done: &mut Buried,
-) -> Result<()> {
-    if added.is_empty() && gone.is_empty() && replaced.is_empty() {
-        return Ok(());
-    }
+    // Index objects first, then what names the old ones and the packs.
     observer.event(Event::Phase("writing index objects"));
-    let written = rewrite::rewrite(look, replaced, gone, added, not_after, stop, observer)?;
-    done.index_written = written.written;
-    done.bytes_written += written.bytes;
-    let mut packs: Vec<Id> = gone.iter().copied().collect();
+    let stays = |pack: &Id| !names.contains(pack) && !look.view.dead_packs.contains(pack);
+    indexer.add_from(&replaced, &stays, stop)?;
+    indexer.finish()?;
+    done.index_written = indexer.written;
+    done.bytes_written += indexer.bytes;
+    let mut packs: Vec<Id> = names.into_iter().collect();
     packs.sort_unstable();
-    let mut packs = packs.chunks(NAMES);
-    let mut index = replaced.chunks(NAMES);
-    loop {
-        let stone = Tombstone {
-            packs: packs.next().unwrap_or_default().to_vec(),
-            index: index.next().unwrap_or_default().to_vec(),
-            nonce: Id16::random()?,
-        };
-        if stone.packs.is_empty() && stone.index.is_empty() {
-            return Ok(());
-        }
-        let bytes = tombstone::encode(&stone, &look.repo.keyring)?;
-        let name = Id::sha256(&bytes);
-        look.repo
-            .put_new(&format!("tombstones/{name}"), &bytes, &name, not_after)?;
-    }
+    replace::bury(&look.repo, &packs, &replaced, not_after)?;
+    Ok((doomed.sums, done))
 }
 
 fn decide(

@@ -10,7 +10,6 @@
 
 mod active;
 mod bury;
-mod copy;
 mod look;
 mod marks;
 mod plan;
@@ -22,9 +21,6 @@ mod table;
 mod tests;
 
 pub use bury::Buried;
-pub use copy::Copier;
-pub use look::Look;
-pub use marks::{Bits, Marks};
 pub use plan::Sums;
 pub use prices::Prices;
 pub use sweep::Swept;
@@ -38,6 +34,7 @@ use crate::repo::records::{Deletions, KEEP_RECORDS};
 use crate::report::{Event, Observer, Stop};
 use crate::storage::Usage;
 use crate::units::Time;
+use look::Look;
 use serde::Serialize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -1,6 +1,5 @@
 //! Deleting what tombstones name, a grace period after them, once nothing needs it any more.
 
-use super::copy::Copier;
 use super::look::Look;
 use super::marks::{Endangered, Marks};
 use crate::error::{Error, Kind, Result};
@@ -10,6 +9,7 @@ use crate::format::pack::PackRow;
 use crate::id::{Id, Id16};
 #[cfg(test)]
 use crate::model::bugs::{Bug, planted};
+use crate::ops::replace::Copier;
 use crate::repo::chunks::Chunks;
 use crate::repo::pack_key;
 use crate::repo::protocol::{Buried, Grace, View};

@@ -6,13 +6,13 @@
 //!    tombstone names both, so that nobody relies on them and the next backup stores their chunks again.
 //! 3. What nobody can read is deleted: see [`Doomed`].
 
-use super::bury::{Indexer, bury, copy_without, naming};
 use super::{MAX_NAMES, in_time};
 use crate::error::{Error, Kind, Result};
 use crate::format::container::MAX_OBJECT;
 use crate::format::pack::Object;
 use crate::id::{Id, Id16};
 use crate::index::{IndexPack, Pack};
+use crate::ops::replace::{Indexer, bury};
 use crate::ops::survey::{Survey, read_object};
 use crate::repo::protocol::Grace;
 use crate::repo::{Repository, pack_key};
@@ -114,13 +114,13 @@ impl Repair<'_> {
             (missing, self.describe(&said, &mut indexer)?)
         };
         let gone: HashSet<Id> = missing.iter().chain(&wrong).copied().collect();
-        let replaced = naming(&self.survey, &gone);
+        let replaced = self.survey.naming(&gone);
         self.report.index_replaced = replaced.len() as u64;
         self.report.packs_missing = names(missing.iter());
         if !self.options.dry_run {
             self.observer.event(Event::Phase("writing index objects"));
             let (repo, survey) = (self.repo, &self.survey);
-            copy_without(repo, survey, &replaced, &gone, self.stop, &mut indexer)?;
+            indexer.add_from(&replaced, &survey.staying(&gone), self.stop)?;
             indexer.finish()?;
             let missing: Vec<Id> = missing.into_iter().collect();
             bury(repo, &missing, &replaced, not_after)?;

@@ -6,7 +6,6 @@
 //! having looked at what backups need. What nobody can read any more (an index object or a tombstone whose bytes do not
 //! have the hash of its name) it deletes, after what replaces it is put.
 
-mod bury;
 mod entry;
 mod index;
 mod packs;

@@ -3,7 +3,6 @@
 //! A chunk that is lost is then in no pack that counts, so the next backup that meets it at its source stores it again,
 //! and with that every older backup that needs it is whole again.
 
-use super::bury::{Indexer, bury, copy_without, naming};
 use super::index::{missing, names};
 use super::{MAX_NAMES, in_time};
 use crate::error::{Error, Kind, Result};
@@ -12,7 +11,7 @@ use crate::format::pack::{Object, PackRow};
 use crate::id::{Id, Id16};
 use crate::index::{Index, IndexPack, Pack, Place};
 use crate::ops::check::{CheckReport, Subset, What, read_packs};
-use crate::ops::maintenance::Copier;
+use crate::ops::replace::{Copier, Indexer, bury};
 use crate::ops::survey::{Frames, Health, Survey, chunk, frames, rows_of};
 use crate::repo::chunks::Chunks;
 use crate::repo::protocol::Grace;
@@ -325,7 +324,7 @@ impl Repair<'_> {
 
     /// Copies first, then index objects, then the tombstone.
     fn replace(&mut self, gone: HashSet<Id>) -> Result<()> {
-        let replaced = naming(self.survey, &gone);
+        let replaced = self.survey.naming(&gone);
         self.report.index_replaced = replaced.len() as u64;
         if self.dry_run || gone.is_empty() {
             return Ok(());
@@ -337,14 +336,7 @@ impl Repair<'_> {
             }
             self.report.bytes_written += copier.stored();
         }
-        copy_without(
-            self.repo,
-            self.survey,
-            &replaced,
-            &gone,
-            self.stop,
-            &mut indexer,
-        )?;
+        indexer.add_from(&replaced, &self.survey.staying(&gone), self.stop)?;
         indexer.finish()?;
         self.report.index_written = indexer.written;
         let mut packs: Vec<Id> = gone.into_iter().collect();

@@ -16,7 +16,7 @@ use crate::index::{Index, Pack};
 use crate::repo::protocol::{View, Viewer, list_names};
 use crate::repo::{Repository, pack_key};
 use crate::report::{Event, Observer, Silent, Stop};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,6 +88,26 @@ impl Survey {
                     .for_each(&mut *each);
             }
         }
+    }
+
+    /// The index objects, of those that count, that name one of `packs`.
+    pub fn naming(&self, packs: &HashSet<Id>) -> Vec<Id> {
+        let base = self.index.base();
+        let named = |n: &u32| base.pack(*n).is_some_and(|p| packs.contains(&p.name));
+        let mut found: Vec<Id> = base
+            .objects()
+            .filter(|(object, numbers)| {
+                self.view.index.contains(object) && numbers.iter().any(named)
+            })
+            .map(|(object, _)| *object)
+            .collect();
+        found.sort_unstable();
+        found
+    }
+
+    /// Which packs go on being named when those in `gone` are not: those that no tombstone names.
+    pub fn staying<'a>(&'a self, gone: &'a HashSet<Id>) -> impl Fn(&Id) -> bool + 'a {
+        |pack| !gone.contains(pack) && !self.view.dead_packs.contains(pack)
     }
 
     /// Has the set of index objects changed since? Then what seems to be missing may have moved.

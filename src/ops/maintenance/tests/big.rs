@@ -1,7 +1,7 @@
 //! A measurement: how much memory marking takes.
 
-use super::super::Marks;
 use super::super::marks::Marker;
+use super::super::marks::Marks;
 use super::super::table::Table;
 use crate::format::pack::PackRow;
 use crate::id::{Id, Id16};
