@@ -31,6 +31,18 @@ pub struct IndexPack {
     pub rows: Vec<PackRow>,
 }
 
+impl IndexPack {
+    /// What an index object should say of the pack `name`, of `size` bytes, that was opened as `object`.
+    pub fn of(name: Id, size: u64, object: &Object<'_>) -> IndexPack {
+        IndexPack {
+            pack: name,
+            size,
+            kind: object.kind() as u8,
+            rows: object.rows.clone(),
+        }
+    }
+}
+
 /// Raw frames for `packs`, with how many packs each holds.
 pub fn encode_frames(packs: &[IndexPack]) -> Result<Vec<(Vec<u8>, usize)>> {
     let mut frames = Vec::new();

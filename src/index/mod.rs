@@ -49,6 +49,18 @@ pub struct Row {
     pub raw: u32,
 }
 
+impl Row {
+    /// The row as a pack's own directory has it.
+    pub fn in_pack(&self) -> PackRow {
+        PackRow {
+            id: self.id,
+            offset: self.offset,
+            stored: self.stored,
+            raw: self.raw,
+        }
+    }
+}
+
 /// One pack in a table of packs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pack {

@@ -8,7 +8,7 @@ use crate::format::container::MAX_OBJECT;
 use crate::format::pack::{Object, PackRow};
 use crate::id::Id;
 use crate::index::{IndexPack, Pack};
-use crate::ops::survey::{Health, Survey, frames, rows_of};
+use crate::ops::survey::{Descriptions, Health, Survey, frames, rows_of};
 use crate::repo::gate::Gate;
 use crate::repo::{Repository, pack_key};
 use crate::report::{Event, Observer, Progress, Stop};
@@ -40,7 +40,7 @@ struct Work<'a> {
     repo: &'a Repository,
     packs: Vec<(Id, u64)>,
     /// What the index says of each pack.
-    said: HashMap<Id, Vec<Pack>>,
+    said: Descriptions,
     next: AtomicUsize,
     gate: Gate,
     stop: &'a Stop,
@@ -58,16 +58,10 @@ pub fn read(
 ) -> Result<()> {
     observer.event(Event::Phase("reading packs"));
     let packs = subset.choose(known(survey))?;
-    let mut said: HashMap<Id, Vec<Pack>> = packs.iter().map(|(id, _)| (*id, Vec::new())).collect();
-    survey.each_described(&mut |pack| {
-        if let Some(list) = said.get_mut(&pack.name) {
-            list.push(pack.clone());
-        }
-    });
     let bytes_total = packs.iter().map(|(_, size)| size).sum();
     let work = Work {
         repo,
-        said,
+        said: survey.descriptions(),
         next: AtomicUsize::new(0),
         gate: Gate::new(MEMORY),
         stop,
@@ -161,7 +155,7 @@ impl Work<'_> {
                 take(name, *size, self.stop.check().map(|()| Verdict::Whole));
                 return;
             }
-            let said = self.said.get(name).map(Vec::as_slice).unwrap_or_default();
+            let said = self.said.of(name);
             let verdict = self
                 .stop
                 .check()
@@ -173,7 +167,7 @@ impl Work<'_> {
 }
 
 /// Reads a pack and holds it against what the index says of it.
-fn examine(repo: &Repository, name: &Id, said: &[Pack]) -> Result<Verdict> {
+fn examine(repo: &Repository, name: &Id, said: &[[u8; 16]]) -> Result<Verdict> {
     let key = pack_key(name);
     let examined = repo.storage().get(&key, MAX_OBJECT).and_then(|bytes| {
         if Id::sha256(&bytes) != *name {
@@ -190,19 +184,14 @@ fn examine(repo: &Repository, name: &Id, said: &[Pack]) -> Result<Verdict> {
     }
 }
 
-fn compare(object: &Object<'_>, name: &Id, size: u64, said: &[Pack]) -> Verdict {
+fn compare(object: &Object<'_>, name: &Id, size: u64, said: &[[u8; 16]]) -> Verdict {
     let bad: Vec<PackRow> = object
         .rows
         .par_iter()
         .filter(|row| object.chunk(row).is_err())
         .copied()
         .collect();
-    let whole = IndexPack {
-        pack: *name,
-        size,
-        kind: object.kind() as u8,
-        rows: object.rows.clone(),
-    };
+    let whole = IndexPack::of(*name, size, object);
     let digest = Pack::new(&object.trailer.writer, &whole).digest;
     if !bad.is_empty() {
         let why = format!(
@@ -212,7 +201,7 @@ fn compare(object: &Object<'_>, name: &Id, size: u64, said: &[Pack]) -> Verdict 
         );
         return Verdict::Rows(why, bad);
     }
-    match said.iter().all(|pack| pack.digest == digest) {
+    match said.iter().all(|d| *d == digest) {
         true => Verdict::Whole,
         false => Verdict::Rows("the index describes it wrongly".into(), Vec::new()),
     }

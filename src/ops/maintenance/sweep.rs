@@ -111,12 +111,7 @@ fn packs_of(look: &Look, wanted: impl Iterator<Item = u32>) -> Result<Vec<IndexP
     let mut rows: HashMap<u32, Vec<PackRow>> = HashMap::new();
     look.base.scan(&mut |_, row| {
         if numbers.contains(&row.pack) {
-            rows.entry(row.pack).or_default().push(PackRow {
-                id: row.id,
-                offset: row.offset,
-                stored: row.stored,
-                raw: row.raw,
-            });
+            rows.entry(row.pack).or_default().push(row.in_pack());
         }
         Ok(())
     })?;

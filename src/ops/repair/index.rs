@@ -13,13 +13,13 @@ use crate::format::pack::Object;
 use crate::id::{Id, Id16};
 use crate::index::{IndexPack, Pack};
 use crate::ops::replace::{Indexer, bury};
-use crate::ops::survey::{Survey, read_object};
+use crate::ops::survey::{Descriptions, Survey, read_object};
 use crate::repo::protocol::Grace;
 use crate::repo::{Repository, pack_key};
 use crate::report::{Event, Observer, Progress, Stop};
 use crate::storage::Usage;
 use serde::Serialize;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 /// Packs read at a time.
@@ -107,7 +107,7 @@ type Described = ((Id16, u32), IndexPack);
 impl Repair<'_> {
     fn run(mut self) -> Result<IndexReport> {
         let not_after = Grace(self.repo.config().grace).deadline(&self.survey.view);
-        let said = self.descriptions();
+        let said = self.survey.descriptions();
         let mut indexer = Indexer::new(self.repo.clone(), not_after);
         let (missing, wrong) = {
             let missing = missing(self.repo, &self.survey)?;
@@ -130,24 +130,11 @@ impl Repair<'_> {
         Ok(self.report)
     }
 
-    /// What index objects that count say of the packs that are there and that no tombstone names.
-    fn descriptions(&self) -> HashMap<Id, HashSet<[u8; 16]>> {
-        let mut said: HashMap<Id, HashSet<[u8; 16]>> = HashMap::new();
-        self.survey.each_described(&mut |pack| {
-            said.entry(pack.name).or_default().insert(pack.digest);
-        });
-        said
-    }
-
     /// Reads the packs that need it and gives their descriptions to `indexer`. Gives those that were described wrongly.
-    fn describe(
-        &mut self,
-        said: &HashMap<Id, HashSet<[u8; 16]>>,
-        indexer: &mut Indexer,
-    ) -> Result<HashSet<Id>> {
+    fn describe(&mut self, said: &Descriptions, indexer: &mut Indexer) -> Result<HashSet<Id>> {
         let survey = &self.survey;
         let doubtful = |id: &&Id| {
-            let once = said.get(*id).is_some_and(|digests| digests.len() == 1);
+            let once = said.of(id).len() == 1;
             !survey.view.dead_packs.contains(*id) && (self.options.all || !once)
         };
         let mut packs: Vec<Id> = survey.packs.keys().filter(doubtful).copied().collect();
@@ -172,12 +159,10 @@ impl Repair<'_> {
                     Err(e) => return Err(e),
                 };
                 let right = Pack::new(&key.0, &pack).digest;
-                let digests = said.get(id);
-                if digests.is_some_and(|d| d.len() == 1 && d.contains(&right)) {
-                    continue;
-                }
-                if digests.is_some() {
-                    wrong.insert(*id);
+                match said.of(id) {
+                    [one] if *one == right => continue,
+                    [] => {}
+                    _ => drop(wrong.insert(*id)),
                 }
                 self.report.packs_indexed += 1;
                 if !self.options.dry_run {
@@ -302,12 +287,7 @@ fn read_pack(repo: &Repository, id: &Id) -> Result<Described> {
     if !object.kind().is_pack() {
         return Err(Error::damaged(format!("{key} is no pack")));
     }
-    let pack = IndexPack {
-        pack: *id,
-        size: bytes.len() as u64,
-        kind: object.kind() as u8,
-        rows: object.rows.clone(),
-    };
+    let pack = IndexPack::of(*id, bytes.len() as u64, &object);
     Ok(((object.trailer.writer, object.epoch()), pack))
 }
 

@@ -12,7 +12,7 @@ use crate::id::{Id, Id16};
 use crate::index::{Index, IndexPack, Pack, Place};
 use crate::ops::check::{CheckReport, Subset, What, read_packs};
 use crate::ops::replace::{Copier, Indexer, bury};
-use crate::ops::survey::{Frames, Health, Survey, chunk, frames, rows_of};
+use crate::ops::survey::{Descriptions, Frames, Health, Survey, chunk, frames, rows_of};
 use crate::repo::chunks::Chunks;
 use crate::repo::protocol::Grace;
 use crate::repo::reader::Reader;
@@ -89,6 +89,7 @@ pub fn repair_packs(
             stop,
             observer,
             copiers: HashMap::new(),
+            said: survey.descriptions(),
             taken: HashSet::new(),
             report: PacksReport {
                 dry_run: options.dry_run,
@@ -182,6 +183,7 @@ struct Repair<'a> {
     stop: &'a Stop,
     observer: &'a dyn Observer,
     copiers: HashMap<(Id16, u32), (Copier, Reader)>,
+    said: Descriptions,
     /// Chunks that have been dealt with.
     taken: HashSet<(Id16, Id)>,
     report: PacksReport,
@@ -256,18 +258,9 @@ impl Repair<'_> {
             return false;
         }
         Object::open(bytes, &self.repo.keyring).is_ok_and(|object| {
-            let pack = IndexPack {
-                pack: *id,
-                size: bytes.len() as u64,
-                kind: object.kind() as u8,
-                rows: object.rows.clone(),
-            };
+            let pack = IndexPack::of(*id, bytes.len() as u64, &object);
             let right = Pack::new(&object.trailer.writer, &pack).digest;
-            let mut agrees = true;
-            self.survey.each_described(&mut |p| {
-                agrees &= p.name != *id || p.digest == right;
-            });
-            agrees
+            self.said.of(id).iter().all(|digest| *digest == right)
         })
     }
 

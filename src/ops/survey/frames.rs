@@ -28,16 +28,8 @@ pub fn rows_of(index: &Index, packs: &HashSet<Id>) -> Result<HashMap<Id, Vec<(Id
         if let Some(pack) = base.pack(row.pack)
             && packs.contains(&pack.name)
         {
-            let plain = PackRow {
-                id: row.id,
-                offset: row.offset,
-                stored: row.stored,
-                raw: row.raw,
-            };
-            found
-                .entry(pack.name)
-                .or_default()
-                .push((pack.domain, plain));
+            let rows = found.entry(pack.name).or_default();
+            rows.push((pack.domain, row.in_pack()));
         }
         Ok(())
     })?;

@@ -90,6 +90,18 @@ impl Survey {
         }
     }
 
+    /// What index objects that count say of packs.
+    pub fn descriptions(&self) -> Descriptions {
+        let mut said: HashMap<Id, Vec<[u8; 16]>> = HashMap::new();
+        self.each_described(&mut |pack| {
+            let digests = said.entry(pack.name).or_default();
+            if !digests.contains(&pack.digest) {
+                digests.push(pack.digest);
+            }
+        });
+        Descriptions(said)
+    }
+
     /// The index objects, of those that count, that name one of `packs`.
     pub fn naming(&self, packs: &HashSet<Id>) -> Vec<Id> {
         let base = self.index.base();
@@ -134,6 +146,16 @@ fn list_packs(repo: &Repository) -> Result<(HashMap<Id, u64>, Vec<String>)> {
         })
         .context(|| "listing packs")?;
     Ok((packs, strangers))
+}
+
+/// What is said of packs: the digest of each different description ([`Pack::digest`]).
+pub struct Descriptions(HashMap<Id, Vec<[u8; 16]>>);
+
+impl Descriptions {
+    /// What is said of this one; nothing, or several things if index objects disagree.
+    pub fn of(&self, pack: &Id) -> &[[u8; 16]] {
+        self.0.get(pack).map_or(&[], Vec::as_slice)
+    }
 }
 
 /// A folder of one look's own beside the cache, so that the index does not have to fit into memory.
