@@ -2,6 +2,7 @@
 
 use super::Repository;
 use super::protocol::{View, Viewer, list_names};
+use super::threads::each_at_once;
 use crate::crypto::Role;
 use crate::error::{Error, Kind, Result};
 use crate::format::container::{self, Secret};
@@ -170,28 +171,11 @@ impl Repository {
         Ok(synced)
     }
 
-    /// A few index objects at once; each is at most a few MiB.
-    fn fetch_at_once(&self, names: &[Id]) -> Vec<Fetched> {
-        if let [one] = names {
-            return vec![self.index_object(one)];
-        }
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = names
-                .iter()
-                .map(|name| scope.spawn(|| self.index_object(name)))
-                .collect();
-            let died = || Err(Error::failed("a thread that fetched an index object died"));
-            threads
-                .into_iter()
-                .map(|t| t.join().unwrap_or_else(|_| died()))
-                .collect()
-        })
-    }
-
     /// Fetches a few index objects at once and hands their packs to `sink`. A damaged one is reported and does not
     /// count: what it names is uploaded anew, or found through another index object.
     fn fetch_index(&self, names: &[Id], sink: &mut Sink, observer: &dyn Observer) -> Result<()> {
-        let fetched = self.fetch_at_once(names);
+        let get = |name: &Id| self.index_object(name);
+        let fetched = each_at_once(self.threads.fetchers, names, &get);
         for (name, bytes) in names.iter().zip(fetched) {
             let opened = bytes.and_then(|bytes| match bytes {
                 None => Ok(()),

@@ -10,6 +10,7 @@ use crate::format::tombstone::{self, Tombstone};
 use crate::id::Id;
 #[cfg(test)]
 use crate::model::bugs::{Bug, planted};
+use crate::repo::put::pack_key;
 use crate::report::{Event, Observer};
 use crate::storage::{ObjectInfo, Storage};
 use crate::units::Time;
@@ -227,6 +228,24 @@ pub fn list_objects(
         }
         Ok(())
     })
+}
+
+/// Lists the packs. Gives the keys that no pack can have.
+pub fn list_packs(
+    storage: &dyn Storage,
+    each: &mut dyn FnMut(Id, &ObjectInfo),
+) -> Result<Vec<String>> {
+    let mut strangers = Vec::new();
+    let listed = storage.list("packs/", &mut |object| {
+        let name = object.key.rsplit('/').next().unwrap_or_default();
+        match name.parse::<Id>() {
+            Ok(id) if pack_key(&id) == object.key => each(id, &object),
+            _ => strangers.push(object.key),
+        }
+        Ok(())
+    });
+    listed.context(|| "listing packs")?;
+    Ok(strangers)
 }
 
 /// The rules on a view's age, for one grace period. A grace of zero is the user's word that nothing else runs.

@@ -10,7 +10,7 @@ use crate::ops::reach;
 use crate::repo::Repository;
 use crate::repo::nodes::NodeStore;
 use crate::repo::pack_key;
-use crate::repo::protocol::{View, Viewer, list_names};
+use crate::repo::protocol::{View, Viewer, list_names, list_packs};
 use crate::repo::reader::Reader;
 use crate::repo::snapshots::Snapshot;
 use crate::report::{Event, Observer, Stop};
@@ -80,7 +80,10 @@ impl Look {
         })?;
         let base = repo.load_everything(&view, observer)?;
         let mut table = Table::new(base.clone(), &view);
-        list_objects_of_packs(repo, &view, &mut table)?;
+        list_packs(&*repo.storage, &mut |name, object| {
+            let dead = view.dead_packs.contains(&name);
+            table.list(name, object.size, object.modified, dead);
+        })?;
         let mut snapshots = Vec::new();
         if with_snapshots(&view) {
             for id in names {
@@ -180,21 +183,4 @@ impl Look {
             .context(|| format!("reading the header of pack {pack}"))?;
         Ok(Header::decode(&bytes)?.epoch)
     }
-}
-
-fn list_objects_of_packs(repo: &Repository, view: &View, table: &mut Table) -> Result<()> {
-    repo.storage
-        .list("packs/", &mut |object| {
-            // packs/xx/name
-            let name = object.key.get("packs/xx/".len()..).map(str::parse::<Id>);
-            if let Some(Ok(name)) = name
-                && object.key == pack_key(&name)
-            {
-                let dead = view.dead_packs.contains(&name);
-                table.list(name, object.size, object.modified, dead);
-            }
-            Ok(())
-        })
-        .context(|| "listing packs")?;
-    Ok(())
 }

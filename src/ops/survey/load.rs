@@ -5,12 +5,10 @@ use crate::format::index as index_format;
 use crate::id::Id;
 use crate::index::{self, Index, Sink};
 use crate::repo::Repository;
+use crate::repo::threads::each_at_once;
 use crate::report::Stop;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-
-/// Index objects fetched at a time; each is at most a few MiB.
-const FETCHERS: usize = 4;
 
 /// An object whose name is the hash of its bytes.
 ///
@@ -41,7 +39,7 @@ pub(super) fn index(
     let current: Vec<Id> = names.iter().copied().collect();
     let synced = index::sync(folder, None, &current, &mut |missing, sink| {
         damaged.clear();
-        missing.chunks(FETCHERS).try_for_each(|some| {
+        missing.chunks(repo.threads.fetchers).try_for_each(|some| {
             stop.check()?;
             fetch(repo, some, sink, &mut damaged)
         })
@@ -63,14 +61,7 @@ fn fetch(
             index_format::MAX_OBJECT,
         )
     };
-    let died = || Err(Error::failed("a thread that fetched an index object died"));
-    let fetched: Vec<Result<Vec<u8>>> = std::thread::scope(|scope| {
-        let threads: Vec<_> = names.iter().map(|name| scope.spawn(|| get(name))).collect();
-        threads
-            .into_iter()
-            .map(|t| t.join().unwrap_or_else(|_| died()))
-            .collect()
-    });
+    let fetched = each_at_once(repo.threads.fetchers, names, &get);
     for (name, bytes) in names.iter().zip(fetched) {
         let opened = bytes.and_then(|bytes| {
             index_format::open(&bytes, &repo.keyring, &mut |writer, pack| {

@@ -13,8 +13,8 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::id::{Id, Id16};
 use crate::index::place::private_folder;
 use crate::index::{Index, Pack};
-use crate::repo::protocol::{View, Viewer, list_names};
-use crate::repo::{Repository, pack_key};
+use crate::repo::Repository;
+use crate::repo::protocol::{View, Viewer, list_names, list_packs};
 use crate::report::{Event, Observer, Silent, Stop};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
@@ -65,7 +65,10 @@ impl Survey {
         let scratch = Scratch::new(repo);
         let folder = scratch.as_ref().map(|s| s.0.as_path());
         let (index, damaged_index) = load::index(repo, folder, &all, stop)?;
-        let (packs, strangers) = list_packs(repo)?;
+        let mut packs = HashMap::new();
+        let strangers = list_packs(&**repo.storage(), &mut |id, object| {
+            packs.insert(id, object.size);
+        })?;
         Ok(Survey {
             view,
             index: Arc::new(index),
@@ -131,21 +134,6 @@ impl Survey {
         .context(|| "listing index objects")?;
         Ok(now != self.index_objects)
     }
-}
-
-fn list_packs(repo: &Repository) -> Result<(HashMap<Id, u64>, Vec<String>)> {
-    let (mut packs, mut strangers) = (HashMap::new(), Vec::new());
-    repo.storage()
-        .list("packs/", &mut |object| {
-            let name = object.key.rsplit('/').next().unwrap_or_default();
-            match name.parse::<Id>() {
-                Ok(id) if pack_key(&id) == object.key => drop(packs.insert(id, object.size)),
-                _ => strangers.push(object.key),
-            }
-            Ok(())
-        })
-        .context(|| "listing packs")?;
-    Ok((packs, strangers))
 }
 
 /// What is said of packs: the digest of each different description ([`Pack::digest`]).
