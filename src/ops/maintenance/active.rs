@@ -15,36 +15,53 @@ use std::collections::HashSet;
 /// Runs that put an index object less than a grace period ago and have no snapshot.
 pub struct Active<'a> {
     look: &'a Look,
-    runs: HashSet<Id16>,
+    grace: Grace,
+    /// `None` until somebody asks.
+    runs: Option<HashSet<Id16>>,
 }
 
 impl<'a> Active<'a> {
-    /// Looks at the young index objects of `look`. Two small requests for each.
-    pub fn find(look: &'a Look, grace: Grace) -> Result<Active<'a>> {
-        let finished: HashSet<Id16> = look.snapshots.iter().map(|s| s.manifest.run).collect();
-        let mut runs = HashSet::new();
-        for (name, (modified, size)) in &look.view.index_info {
-            if grace.0.is_zero() || modified.plus(grace.0) <= look.view.time {
-                continue;
-            }
-            let key = format!("index/{name}");
-            if let Some(run) = run_of(look, &key, INDEX_HEADER_LEN, *size)?
-                && !finished.contains(&run)
-            {
-                runs.insert(run);
-            }
+    /// Asks nothing yet.
+    pub fn new(look: &'a Look, grace: Grace) -> Active<'a> {
+        Active {
+            look,
+            grace,
+            runs: None,
         }
-        Ok(Active { look, runs })
     }
 
-    /// Did such a run write this pack of `size` bytes? Asks the storage only if there is such a run.
-    pub fn wrote(&self, pack: &Id, size: u64) -> Result<bool> {
-        if self.runs.is_empty() {
+    /// Did such a run write this pack of `size` bytes? The first time, two small requests for each young index object;
+    /// then two for the pack, if there is such a run.
+    pub fn wrote(&mut self, pack: &Id, size: u64) -> Result<bool> {
+        let runs = match self.runs.take() {
+            Some(runs) => runs,
+            None => find(self.look, self.grace)?,
+        };
+        let runs = self.runs.insert(runs);
+        if runs.is_empty() {
             return Ok(false);
         }
         let run = run_of(self.look, &pack_key(pack), SEALED_HEADER_LEN, size)?;
-        Ok(run.is_some_and(|run| self.runs.contains(&run)))
+        Ok(run.is_some_and(|run| runs.contains(&run)))
     }
+}
+
+/// The runs behind the young index objects of `look`.
+fn find(look: &Look, grace: Grace) -> Result<HashSet<Id16>> {
+    let finished: HashSet<Id16> = look.snapshots.iter().map(|s| s.manifest.run).collect();
+    let mut runs = HashSet::new();
+    for (name, (modified, size)) in &look.view.index_info {
+        if grace.0.is_zero() || modified.plus(grace.0) <= look.view.time {
+            continue;
+        }
+        let key = format!("index/{name}");
+        if let Some(run) = run_of(look, &key, INDEX_HEADER_LEN, *size)?
+            && !finished.contains(&run)
+        {
+            runs.insert(run);
+        }
+    }
+    Ok(runs)
 }
 
 /// The run in an object's trailer; `None` if the object is damaged or gone.

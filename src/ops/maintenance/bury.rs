@@ -126,7 +126,7 @@ fn decide(
 ) -> Result<Doomed> {
     let table = &look.table;
     let (keep, loads) = keepers(look, marks)?;
-    let active = Active::find(look, grace)?;
+    let mut active = Active::new(look, grace);
     let old = |modified: Time| grace.0.is_zero() || modified.plus(grace.0) <= look.view.time;
     let mut sorts: HashMap<(Id16, u8), u32> = HashMap::new();
     let (mut dropped, mut candidates) = (Vec::new(), Vec::new());
