@@ -22,7 +22,7 @@ use crate::repo::chunks::Chunks;
 use crate::repo::nodes::NodeStore;
 use crate::repo::reader::Reader;
 use crate::repo::records::Deletion;
-use crate::repo::run::{Run, Written};
+use crate::repo::run::{Publication, Run, Written};
 use crate::repo::snapshots::SnapshotFilter;
 use crate::report::{Event, Observer, Stop};
 use crate::storage::{Storage, Usage};
@@ -201,22 +201,18 @@ impl Undelete {
         }
         // It was put so late that it was looked at again, and now all of it is there; unless that came late too.
         if published.is_some() {
-            self.run.look_anew()?;
-            return Ok((*published).filter(|_| !self.run.is_lossy()));
+            let whole = self.run.look_again()?;
+            return Ok((*published).filter(|_| whole));
         }
         let sealed = self.run.seal_snapshot(&self.manifest)?;
         let name = sealed.name;
-        let put = self
-            .run
-            .put_snapshot(&format!("snapshots/{name}"), &sealed.bytes, &name)?;
-        let Some(stored) = put else { return Ok(None) };
+        let put = self.run.put_snapshot(&sealed)?;
+        if put == Publication::None {
+            return Ok(None);
+        }
         *published = Some(name);
-        let (grace, view) = (self.run.grace(), self.run.view());
-        if grace.slept_through(&view, stored.date) {
-            self.run.look_anew()?;
-            if self.run.is_lossy() {
-                return Ok(None);
-            }
+        if put == Publication::Late && !self.run.look_again()? {
+            return Ok(None);
         }
         if let Some(cache) = self.repo.cache() {
             cache.put_node(&name, &sealed.bytes);

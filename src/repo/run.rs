@@ -36,6 +36,17 @@ const UPLOAD_BYTES: u64 = 64 * MIB;
 /// An index object is written at least this often, so that an interrupted run's uploads are found again.
 const CHECKPOINT: Duration = Duration::from_secs(240);
 
+/// What became of the put of a snapshot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Publication {
+    /// Nothing was put: something that the run relied on went away.
+    None,
+    /// It is there, and all that it needs.
+    InTime,
+    /// It is there, and came later than a sweep may have looked: [`Run::look_again`] says whether it is whole.
+    Late,
+}
+
 struct Unindexed {
     packs: Vec<IndexPack>,
     since: Instant,
@@ -346,9 +357,18 @@ impl Run {
         }
     }
 
-    /// Puts the snapshot, unless a renewal took something away: then `None`, and nothing was put.
-    pub fn put_snapshot(&self, key: &str, bytes: &[u8], name: &Id) -> Result<Option<Stored>> {
-        self.put_while(key, bytes, name, &|| !self.is_lossy())
+    /// Puts the snapshot, unless a renewal took something away.
+    pub fn put_snapshot(&self, snapshot: &Sealed) -> Result<Publication> {
+        let (name, still) = (snapshot.name, || !self.is_lossy());
+        let key = format!("snapshots/{name}");
+        let stored = self.put_while(&key, &snapshot.bytes, &name, &still)?;
+        Ok(match stored {
+            None => Publication::None,
+            Some(stored) if self.grace.slept_through(&self.view(), stored.date) => {
+                Publication::Late
+            }
+            Some(_) => Publication::InTime,
+        })
     }
 
     /// Seals a snapshot of this run.
@@ -356,10 +376,11 @@ impl Run {
         crate::format::snapshot::seal(manifest, &self.session, self.repo.config.cipher, &self.keys)
     }
 
-    /// Takes a newer view whatever the age of the present one.
-    pub fn look_anew(&self) -> Result<()> {
+    /// Takes a newer view whatever the age of the present one. Is all there that this run relied on?
+    pub fn look_again(&self) -> Result<bool> {
         let mut viewer = lock(&self.viewer);
-        self.take_newer(&mut viewer)
+        self.take_newer(&mut viewer)?;
+        Ok(!self.is_lossy())
     }
 
     /// Has a renewal taken something away that nobody has asked for yet?

@@ -10,7 +10,7 @@ use crate::format::tree::Root;
 use crate::id::Id;
 use crate::repo::Repository;
 use crate::repo::cache::{LastTree, Seen, source_key};
-use crate::repo::run::{Run, Written};
+use crate::repo::run::{Publication, Run, Written};
 use crate::repo::snapshots::{Snapshot, SnapshotFilter};
 use crate::report::{Event, Observer};
 use crate::storage::{Storage, Usage};
@@ -247,8 +247,7 @@ impl Backup<'_> {
         }
         // A tree that was published late is whole again, with all that was missing uploaded; unless that came late too.
         if let Some(at) = late.iter().position(|l| l.manifest.root == draft.root.id) {
-            self.run.look_anew()?;
-            if self.run.is_lossy() {
+            if !self.run.look_again()? {
                 return Ok(None);
             }
             let mended = late.swap_remove(at);
@@ -260,32 +259,22 @@ impl Backup<'_> {
         let written = self.run.written();
         let manifest = self.manifest(draft, &written);
         let sealed = self.run.seal_snapshot(&manifest)?;
-        let stored = self.run.put_snapshot(
-            &format!("snapshots/{}", sealed.name),
-            &sealed.bytes,
-            &sealed.name,
-        )?;
-        let Some(stored) = stored else {
-            return Ok(None);
-        };
-        if self
-            .run
-            .grace()
-            .slept_through(&self.run.view(), stored.date)
-        {
-            // The clock says that the put came later than a sweep may have looked. Look again, and mend.
-            late.push(Late {
-                name: sealed.name,
-                manifest: manifest.clone(),
-            });
-            self.run.look_anew()?;
-            if self.run.is_lossy() {
-                self.observer.event(Event::Warning(
-                    "the snapshot was written late and is being looked at again",
-                ));
-                return Ok(None);
+        match self.run.put_snapshot(&sealed)? {
+            Publication::None => return Ok(None),
+            Publication::InTime => {}
+            Publication::Late => {
+                late.push(Late {
+                    name: sealed.name,
+                    manifest: manifest.clone(),
+                });
+                if !self.run.look_again()? {
+                    self.observer.event(Event::Warning(
+                        "the snapshot was written late and is being looked at again",
+                    ));
+                    return Ok(None);
+                }
+                late.pop();
             }
-            late.pop();
         }
         self.remove_late(late)?;
         if let Some(cache) = self.repo.cache()

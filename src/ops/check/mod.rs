@@ -22,7 +22,7 @@ pub(crate) use data::read as read_packs;
 pub(crate) use objects::read_snapshot;
 pub use report::{CheckReport, DamagedFile, Finding, What};
 pub use subset::Subset;
-pub(crate) use trees::{Trees, Visited};
+pub(crate) use trees::Trees;
 
 use crate::error::Result;
 use crate::ops::survey::{Health, Survey};

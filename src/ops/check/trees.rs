@@ -28,6 +28,24 @@ pub enum Visited<'a> {
     Node(&'a Id, &'a TreePath, &'a Error),
 }
 
+impl Visited<'_> {
+    /// What a report says of it, in a snapshot made on `platform`.
+    pub fn file(&self, snapshot: Id, platform: Platform) -> DamagedFile {
+        let (at, why) = match self {
+            Visited::Entry(at, entry, lost) => (at, lost.describe(entry.size)),
+            Visited::Node(_, at, _) => (
+                at,
+                "this and entries after it are lost with a tree node".into(),
+            ),
+        };
+        DamagedFile {
+            snapshot,
+            path: path::to_native(at, platform),
+            why,
+        }
+    }
+}
+
 /// Walks trees on one look at the repository.
 pub struct Trees<'a> {
     repo: &'a Arc<Repository>,
@@ -84,23 +102,12 @@ impl<'a> Trees<'a> {
             let full = report.files_full();
             let (mut files, mut nodes) = (Vec::new(), Vec::new());
             let found = self.one(snapshot, full, &mut |visited| {
-                let (at, why) = match visited {
-                    Visited::Entry(at, entry, lost) => (at, lost.describe(entry.size)),
-                    Visited::Node(id, at, error) => {
-                        if damaged_nodes.insert(*id) {
-                            nodes.push((*id, error.message()));
-                        }
-                        (
-                            at,
-                            "this and entries after it are lost with a tree node".into(),
-                        )
-                    }
-                };
-                files.push(DamagedFile {
-                    snapshot: snapshot.id,
-                    path: path::to_native(at, platform),
-                    why,
-                });
+                if let Visited::Node(id, _, error) = visited
+                    && damaged_nodes.insert(*id)
+                {
+                    nodes.push((*id, error.message()));
+                }
+                files.push(visited.file(snapshot.id, platform));
             })?;
             report.nodes += found.nodes;
             report.entries += found.entries;

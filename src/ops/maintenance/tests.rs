@@ -478,7 +478,7 @@ fn a_run_that_takes_longer_than_the_grace_period_keeps_what_it_stored() {
     store(&long, 3);
     let report = world.maintain();
     assert_eq!(report.buried.packs_buried, 1, "only what the dead run left");
-    long.look_anew().unwrap();
+    long.look_again().unwrap();
     assert!(long.has(&long.keys().chunk_id(&noise(200_000, 1))).unwrap());
     assert!(!long.has(&long.keys().chunk_id(&noise(200_000, 2))).unwrap());
     // It ends without a snapshot: a grace period later it counts as dead as well.

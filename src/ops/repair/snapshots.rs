@@ -12,14 +12,14 @@ use crate::format::snapshot::{Manifest, Stats};
 use crate::format::tree::{TreeBuilder, TreeReader};
 use crate::fs::path::{self, Platform};
 use crate::id::Id;
-use crate::ops::check::{DamagedFile, Trees, Visited, read_snapshot};
+use crate::ops::check::{DamagedFile, Trees, read_snapshot};
 use crate::ops::forget;
 use crate::ops::repair::index::missing;
 use crate::ops::survey::{Health, Survey};
 use crate::repo::Repository;
 use crate::repo::chunks::Chunks;
 use crate::repo::records::Deletions;
-use crate::repo::run::Run;
+use crate::repo::run::{Publication, Run};
 use crate::repo::snapshots::Snapshot;
 use crate::report::{Event, Observer, Stop};
 use crate::storage::{Storage, Usage};
@@ -155,24 +155,14 @@ fn enter(trees: &mut Trees<'_>, snapshot: &Snapshot, report: &mut SnapshotsRepor
     let platform = Platform::of(&snapshot.manifest.platform);
     let full = report.files.len() >= MAX_NAMES;
     let (files, more) = (&mut report.files, &mut report.more_files);
-    let found = trees.one(snapshot, full, &mut |visited| {
-        let (at, why) = match visited {
-            Visited::Entry(at, entry, lost) => (at, lost.describe(entry.size)),
-            Visited::Node(_, at, _) => (
-                at,
-                "this and entries after it are lost with a tree node".into(),
-            ),
-        };
-        if files.len() >= MAX_NAMES {
-            *more += 1;
-            return;
-        }
-        files.push(DamagedFile {
-            snapshot: snapshot.id,
-            path: path::to_native(at, platform),
-            why,
-        });
-    })?;
+    let found = trees.one(
+        snapshot,
+        full,
+        &mut |visited| match files.len() < MAX_NAMES {
+            true => files.push(visited.file(snapshot.id, platform)),
+            false => *more += 1,
+        },
+    )?;
     report.more_files += found.skipped;
     Ok(found.damaged)
 }
@@ -230,14 +220,13 @@ fn make(
             continue;
         }
         let sealed = run.seal_snapshot(&manifest)?;
-        let key = format!("snapshots/{}", sealed.name);
-        let Some(stored) = run.put_snapshot(&key, &sealed.bytes, &sealed.name)? else {
-            continue;
-        };
-        if run.grace().slept_through(&run.view(), stored.date) {
-            run.look_anew()?;
-            if run.is_lossy() {
+        match run.put_snapshot(&sealed)? {
+            Publication::None => continue,
+            Publication::InTime => {}
+            Publication::Late if run.look_again()? => {}
+            Publication::Late => {
                 // It may lack more than it says. The old one is still there.
+                let key = format!("snapshots/{}", sealed.name);
                 repo.storage().delete(&key)?;
                 continue;
             }
