@@ -97,6 +97,23 @@ impl Id {
     }
 }
 
+/// How the name of an object begins, as somebody types it: 4 to 64 hexadecimal digits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prefix(String);
+
+impl Prefix {
+    /// `None` if `text` is not one.
+    pub fn parse(text: &str) -> Option<Prefix> {
+        let fits = (4..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+        fits.then(|| Prefix(text.to_ascii_lowercase()))
+    }
+
+    /// Does `id` begin with it?
+    pub fn begins(&self, id: &Id) -> bool {
+        id.hex().starts_with(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

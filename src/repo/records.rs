@@ -74,6 +74,12 @@ impl Deletions {
 }
 
 impl Repository {
+    /// The grace period in force: the one that the repository was made with, or a longer one recorded since.
+    pub fn grace(&self, observer: &dyn Observer) -> Result<Duration> {
+        let recorded = self.records(Deletions::None, observer)?.grace;
+        Ok(self.config.grace.max(recorded.unwrap_or_default()))
+    }
+
     /// Reads the records. One that is damaged or lacks the repository's seal is reported and ignored. Full keys only.
     ///
     /// # Errors

@@ -7,7 +7,7 @@ use crate::error::{Context, Error, Kind, Result};
 use crate::format::entry::TreePath;
 use crate::format::snapshot::{self, Manifest};
 use crate::fs::path::{self, Platform};
-use crate::id::{Id, Id16};
+use crate::id::{Id, Id16, Prefix};
 use crate::report::{Event, Observer};
 use crate::units::Time;
 
@@ -196,16 +196,15 @@ impl Repository {
     }
 
     fn resolve_listed(&self, text: &str, observer: &dyn Observer) -> Result<Listing> {
-        if text.len() < 4 || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(Error::usage(format!(
+        let wanted = Prefix::parse(text).ok_or_else(|| {
+            Error::usage(format!(
                 "{text:?} is not a backup: give `latest`, or 4 to 64 digits of an id"
-            )));
-        }
-        let wanted = text.to_ascii_lowercase();
+            ))
+        })?;
         let seen = self.seen();
         let mut matching = self.list_snapshots()?;
         self.notice_rollback(seen, &matching, None, observer);
-        matching.retain(|listed| listed.id.hex().starts_with(&wanted));
+        matching.retain(|listed| wanted.begins(&listed.id));
         match matching.as_slice() {
             [one] => Ok(*one),
             [] => Err(

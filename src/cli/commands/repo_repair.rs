@@ -138,17 +138,13 @@ fn packs_text(report: &PacksReport) -> String {
 /// Shows, and with `--holes` replaces, damaged backups.
 pub fn snapshots(session: &Session, flags: &RepairSnapshots) -> Result<Outcome> {
     let repo = super::open(session)?;
-    let mut options = SnapshotsOptions {
-        snapshots: Vec::new(),
+    let options = SnapshotsOptions {
+        snapshots: match flags.backups.is_empty() {
+            true => Vec::new(),
+            false => super::ids(session, &repo, &flags.backups)?,
+        },
         holes: flags.holes && !flags.dry_run,
     };
-    for name in &flags.backups {
-        let id = match name.as_str() {
-            "latest" => super::find(session, &repo, name)?.id,
-            name => repo.resolve(name, &*session.reporter)?,
-        };
-        options.snapshots.push(id);
-    }
     let observer: Arc<dyn Observer> = session.reporter.clone();
     let report = repair_snapshots(&repo, &options, &observer, session.stop()?)?;
     session.reporter.end();

@@ -30,7 +30,7 @@ use crate::error::{Error, Kind, Result};
 use crate::model::bugs::{Bug, planted};
 use crate::repo::Repository;
 use crate::repo::protocol::{Grace, View, Viewer};
-use crate::repo::records::{Deletions, KEEP_RECORDS};
+use crate::repo::records::KEEP_RECORDS;
 use crate::report::{Event, Observer, Stop};
 use crate::storage::Usage;
 use crate::units::Time;
@@ -135,9 +135,7 @@ pub fn maintain(
     stop: &Stop,
 ) -> Result<MaintenanceReport> {
     repo.require_full("maintenance")?;
-    let recorded = repo.records(Deletions::None, observer)?.grace;
-    let repository = repo.config.grace.max(recorded.unwrap_or_default());
-    let grace = Grace(grace_of(repository, options.grace)?);
+    let grace = Grace(grace_of(repo.grace(observer)?, options.grace)?);
     let (clock, usage) = (Instant::now(), repo.storage.usage());
     let mut job = Job {
         repo,

@@ -2,7 +2,7 @@
 
 use crate::error::{Error, Kind, Result};
 use crate::format::snapshot::Manifest;
-use crate::id::Id;
+use crate::id::{Id, Prefix};
 use crate::repo::Repository;
 use crate::repo::records::{Deletion, Deletions};
 use crate::repo::snapshots::{Snapshot, SnapshotFilter};
@@ -40,8 +40,7 @@ pub fn deleted(
     observer: &dyn Observer,
 ) -> Result<Vec<Deleted>> {
     let (there, _) = repo.snapshots(&SnapshotFilter::default(), observer)?;
-    let recorded = repo.records(Deletions::None, observer)?.grace;
-    let grace = repo.config().grace.max(recorded.unwrap_or_default());
+    let grace = repo.grace(observer)?;
     let since = repo.storage().now().minus(grace);
     let mut found = Vec::new();
     for deletion in present(repo, Deletions::Since(since), observer)? {
@@ -84,15 +83,14 @@ fn present(repo: &Repository, which: Deletions, observer: &dyn Observer) -> Resu
 /// The deletion that `text` names: the id of the deleted backup or a unique beginning of it. Also those beyond the
 /// grace period: their data may still be there.
 pub fn find(repo: &Repository, text: &str, observer: &dyn Observer) -> Result<Deletion> {
-    if text.len() < 4 || text.len() > 64 || !text.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(Error::usage(format!(
+    let wanted = Prefix::parse(text).ok_or_else(|| {
+        Error::usage(format!(
             "{text:?} is not a deleted backup: give 4 to 64 digits of its id"
-        )));
-    }
-    let wanted = text.to_ascii_lowercase();
+        ))
+    })?;
     let matching = |which| -> Result<Vec<Deletion>> {
         let mut all = present(repo, which, observer)?;
-        all.retain(|d| d.snapshot.hex().starts_with(&wanted));
+        all.retain(|d| wanted.begins(&d.snapshot));
         Ok(all)
     };
     // There may be very many old records, and hardly ever is one of them meant.
