@@ -4,8 +4,7 @@ mod support;
 
 use corso::crypto::Passphrase;
 use corso::fs::path::Source;
-use corso::fs::walk;
-use corso::ops::backup::{self, BackupOptions, Parent};
+use corso::ops::backup::{self, BackupOptions};
 use corso::ops::opened::OpenSnapshot;
 use corso::ops::restore::RestoreOptions;
 use corso::repo::snapshots::SnapshotFilter;
@@ -18,20 +17,7 @@ use std::sync::Arc;
 
 fn options(source: &Path) -> BackupOptions {
     let source = Source::new(source.as_os_str()).unwrap();
-    BackupOptions {
-        source_names: vec![source.absolute()],
-        sources: vec![source],
-        stdin: None,
-        walk: Box::new(|| Ok(walk::Options::default())),
-        excludes: vec![],
-        tags: vec![],
-        host: "h".into(),
-        user: "u".into(),
-        parent: Parent::Newest,
-        force: false,
-        dry_run: false,
-        look_ahead: false,
-    }
+    BackupOptions::new(vec![source], "h".into(), "u".into())
 }
 
 fn open(storage: Arc<dyn Storage>, cache: &Path) -> Arc<Repository> {

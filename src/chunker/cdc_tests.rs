@@ -234,7 +234,7 @@ fn read_case(case: &serde_json::Value) -> (Cdc, Vec<u8>) {
 
 /// Prints the vectors: `cargo test --lib print_cdc_vectors -- --ignored --nocapture`.
 #[test]
-#[ignore = "prints the content of tests/vectors/cdc.json"]
+#[ignore = "makes nothing sure: prints the content of tests/vectors/cdc.json"]
 fn print_cdc_vectors() {
     let inputs = [
         ("empty", 0, [256, 1024, 8192]),

@@ -1,6 +1,6 @@
 //! Check and repair through the program.
 
-use super::support::Corso;
+use super::support::{self, Corso};
 use super::{connected, json};
 use std::path::{Path, PathBuf};
 
@@ -21,14 +21,7 @@ fn with_backup() -> Corso {
 
 /// Files below `folder`, the longest last.
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files(&path)),
-            false => found.push(path),
-        }
-    }
+    let mut found = support::files_below(folder);
     found.sort_by_key(|p| std::fs::metadata(p).unwrap().len());
     found
 }

@@ -1,7 +1,7 @@
 //! Where the repository of a cell is.
 
-use crate::support::{Corso, Fault, Proxy, Rclone, Seen, temp_dir};
-use std::path::{Path, PathBuf};
+use crate::support::{Corso, Fault, Proxy, Rclone, Seen, files_below, temp_dir};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -125,17 +125,4 @@ impl Counter<'_> {
             Place::Folder(_) => self.changes,
         }
     }
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    // Files come and go while the program runs.
-    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
-        match entry.file_type() {
-            Ok(kind) if kind.is_dir() => found.extend(files_below(&entry.path())),
-            Ok(_) => found.push(entry.path()),
-            Err(_) => {}
-        }
-    }
-    found
 }

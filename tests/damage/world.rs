@@ -3,9 +3,8 @@
 use corso::crypto::{Passphrase, Role};
 use corso::format::container::{Header, ObjectKind};
 use corso::fs::path::Source;
-use corso::fs::walk;
 use corso::id::Id;
-use corso::ops::backup::{self, BackupOptions, Parent};
+use corso::ops::backup::{self, BackupOptions};
 use corso::ops::forget;
 use corso::ops::maintenance::{MaintenanceOptions, maintain};
 use corso::repo::{InitOptions, Repository};
@@ -239,20 +238,7 @@ fn kind_of(key: &str, body: &[u8]) -> &'static str {
 
 pub fn options(source: &Path) -> BackupOptions {
     let source = Source::new(source.as_os_str()).unwrap();
-    BackupOptions {
-        source_names: vec![source.absolute()],
-        sources: vec![source],
-        stdin: None,
-        walk: Box::new(|| Ok(walk::Options::default())),
-        excludes: vec![],
-        tags: vec![],
-        host: "h".into(),
-        user: "u".into(),
-        parent: Parent::Newest,
-        force: false,
-        dry_run: false,
-        look_ahead: false,
-    }
+    BackupOptions::new(vec![source], "h".into(), "u".into())
 }
 
 pub fn read_files(folder: &Path) -> Files {

@@ -1,7 +1,6 @@
 //! The storage under all hosts, its faults and its clock.
 
-use crate::support::{Corso, Dice, Fault, Proxy, Rclone, Seen, temp_dir};
-use std::path::{Path, PathBuf};
+use crate::support::{Corso, Dice, Fault, Proxy, Rclone, Seen, files_below, temp_dir};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -112,16 +111,4 @@ fn fault(seed: u64, number: u64) -> Option<Fault> {
         // All of it happens, and nobody is told.
         _ => Fault::CutAnswer(0),
     })
-}
-
-fn files_below(folder: &Path) -> Vec<PathBuf> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        match path.is_dir() {
-            true => found.extend(files_below(&path)),
-            false => found.push(path),
-        }
-    }
-    found
 }

@@ -20,7 +20,9 @@ pub use program::{Corso, Finished, PROGRAM};
 pub use proxy::{Fault, Plan, Proxy, Seen};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};
-pub use tree::{Print, assert_same_tree, fingerprint, make_tree, random_bytes, read_tree};
+pub use tree::{
+    Print, assert_same_tree, files_below, fingerprint, make_tree, random_bytes, read_tree,
+};
 
 use std::path::PathBuf;
 

@@ -15,6 +15,20 @@ pub fn random_bytes(length: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
+/// All files below a folder.
+pub fn files_below(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    // Files come and go while the program runs.
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files_below(&entry.path())),
+            Ok(_) => found.push(entry.path()),
+            Err(_) => {}
+        }
+    }
+    found
+}
+
 /// Makes `count` files of up to `largest` bytes in nested folders under `root`: most of them small, every third of
 /// compressible text, some empty, some equal to others; times are set. The same for the same seed. Gives their paths.
 pub fn make_tree(root: &Path, seed: u64, count: usize, largest: usize) -> Vec<PathBuf> {

@@ -28,9 +28,8 @@ pub fn run(session: &Session, flags: &Create) -> Result<Outcome> {
     let (exclude_caches, one_file_system) = (flags.exclude_caches, flags.one_file_system);
     let excludes = filter.texts().collect();
     let host = flags.host.clone().filter(|h| !h.is_empty());
+    let host = host.unwrap_or_else(crate::fs::host_name);
     let options = BackupOptions {
-        source_names: sources.iter().map(Source::absolute).collect(),
-        sources,
         stdin: flags
             .stdin
             .as_ref()
@@ -44,12 +43,11 @@ pub fn run(session: &Session, flags: &Create) -> Result<Outcome> {
         }),
         excludes,
         tags: flags.tag.clone(),
-        host: host.unwrap_or_else(crate::fs::host_name),
-        user: crate::fs::user_name(),
         parent,
         force: flags.force,
         dry_run: flags.dry_run,
         look_ahead: session.redraws(),
+        ..BackupOptions::new(sources, host, crate::fs::user_name())
     };
     outcome(&backup::create(
         repo,

@@ -78,6 +78,26 @@ pub struct BackupOptions {
     pub look_ahead: bool,
 }
 
+impl BackupOptions {
+    /// All of `sources`, compared with the newest backup of them.
+    pub fn new(sources: Vec<SourcePath>, host: String, user: String) -> BackupOptions {
+        BackupOptions {
+            source_names: sources.iter().map(SourcePath::absolute).collect(),
+            sources,
+            stdin: None,
+            walk: Box::new(|| Ok(walk::Options::default())),
+            excludes: Vec::new(),
+            tags: Vec::new(),
+            host,
+            user,
+            parent: Parent::Newest,
+            force: false,
+            dry_run: false,
+            look_ahead: false,
+        }
+    }
+}
+
 /// A tree to compare with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct ParentTree {

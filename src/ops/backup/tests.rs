@@ -4,28 +4,24 @@ mod kept;
 mod late;
 mod moved;
 
-use super::{BackupOptions, BackupReport, Parent, create};
+use super::{BackupReport, create};
 use crate::crypto::{Passphrase, Role};
 use crate::error::{Kind, Result};
-use crate::format::tombstone::{self, Tombstone};
-use crate::fs::path::Source;
-use crate::fs::walk;
-use crate::id::{Id, Id16};
+use crate::id::Id;
 use crate::ops::opened::OpenSnapshot;
 use crate::ops::restore::RestoreOptions;
+use crate::ops::testing::{self, G, noise, options_of};
 use crate::repo::snapshots::SnapshotFilter;
 use crate::repo::{InitOptions, Repository};
 use crate::report::{Event, Observer, Silent, Stop};
+use crate::storage::Storage;
 use crate::storage::fault::Op;
 use crate::storage::memory::{Hook, MemoryStorage, Phase, Request};
-use crate::storage::{PutOptions, Storage};
 use crate::units::{MIB, Time};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-
-const G: Duration = Duration::from_secs(24 * 3600);
 
 struct World {
     work: tempfile::TempDir,
@@ -71,8 +67,7 @@ impl World {
     }
 
     fn backup(&self, passphrase: &str) -> Result<BackupReport> {
-        let source = Source::new(self.source().as_os_str()).unwrap();
-        let options = options_of(&source);
+        let options = options_of(&self.source());
         create(
             self.open(passphrase),
             &options,
@@ -82,28 +77,12 @@ impl World {
     }
 
     fn names(&self, prefix: &str) -> Vec<Id> {
-        let keys = self
-            .storage
-            .contents()
-            .into_keys()
-            .filter(|k| k.starts_with(prefix));
-        keys.map(|k| k.rsplit('/').next().unwrap().parse().unwrap())
-            .collect()
+        testing::names(&self.storage, prefix)
     }
 
     /// A tombstone that names `packs` and `index`, as maintenance would leave it.
     fn bury(&self, packs: Vec<Id>, index: Vec<Id>) {
-        let keyring = &self.open("full").keyring;
-        let stone = Tombstone {
-            packs,
-            index,
-            nonce: Id16::random().unwrap(),
-        };
-        let bytes = tombstone::encode(&stone, keyring).unwrap();
-        let key = format!("tombstones/{}", Id::sha256(&bytes));
-        self.storage
-            .put(&key, &bytes, &PutOptions::default())
-            .unwrap();
+        testing::bury(&self.storage, &self.open("full").keyring, packs, index);
     }
 
     fn sweep(&self, packs: &[Id], index: &[Id]) {
@@ -125,27 +104,8 @@ impl World {
         assert_eq!(unreadable, 0);
         assert!(!all.is_empty());
         for snapshot in all {
-            let out = self
-                .work
-                .path()
-                .join(format!("out-{}", snapshot.id.short()));
-            let opened = OpenSnapshot::new(&repo, snapshot, &Silent).unwrap();
-            let options = RestoreOptions {
-                destination: out.clone(),
-                ..RestoreOptions::default()
-            };
-            let report = opened.restore(&options, &Silent, &Stop::default()).unwrap();
-            assert_eq!(report.errors, 0);
-            let landed = out.join(self.source().strip_prefix("/").unwrap());
-            for entry in std::fs::read_dir(self.source()).unwrap() {
-                let name = entry.unwrap().file_name();
-                let (a, b) = (self.source().join(&name), landed.join(&name));
-                assert!(
-                    std::fs::read(a).unwrap() == std::fs::read(b).unwrap(),
-                    "{name:?}"
-                );
-            }
-            std::fs::remove_dir_all(out).unwrap();
+            let restored = testing::restore(&repo, &snapshot.id, &self.source());
+            assert!(restored == (testing::read_files(&self.source()), 0));
         }
     }
 
@@ -169,16 +129,6 @@ impl World {
         let hook: Arc<Hook> = Arc::new(hook);
         self.storage.set_hook(Some(hook));
     }
-}
-
-/// Bytes that do not compress.
-fn noise(len: usize, seed: u8) -> Vec<u8> {
-    let mut out = vec![0; len];
-    blake3::Hasher::new()
-        .update(&[seed])
-        .finalize_xof()
-        .fill(&mut out);
-    out
 }
 
 #[test]
@@ -284,9 +234,8 @@ fn an_interrupted_run_leaves_what_it_uploaded_to_the_next() {
     let stop = Stop::default();
     let asked = stop.clone();
     world.at_put("packs/", Phase::Sent, move |_| asked.request(2));
-    let source = Source::new(world.source().as_os_str()).unwrap();
     let repo = world.open("full");
-    let options = options_of(&source);
+    let options = options_of(&world.source());
     let error = create(repo, &options, Arc::new(Silent), &stop).unwrap_err();
     assert_eq!(error.kind(), Kind::Interrupted);
     world.storage.set_hook(None);
@@ -299,23 +248,6 @@ fn an_interrupted_run_leaves_what_it_uploaded_to_the_next() {
     let report = world.backup("full").unwrap();
     assert!(report.written.reused_chunks > 0);
     world.assert_restores();
-}
-
-fn options_of(source: &Source) -> BackupOptions {
-    BackupOptions {
-        source_names: vec![source.absolute()],
-        sources: vec![source.clone()],
-        stdin: None,
-        walk: Box::new(|| Ok(walk::Options::default())),
-        excludes: vec![],
-        tags: vec![],
-        host: "h".into(),
-        user: "u".into(),
-        parent: Parent::Newest,
-        force: false,
-        dry_run: false,
-        look_ahead: false,
-    }
 }
 
 #[test]
@@ -439,8 +371,7 @@ impl Observer for StopsEarly {
 #[test]
 fn a_stop_within_a_bundle_ends_the_run() {
     let world = World::new();
-    let source = Source::new(world.source().as_os_str()).unwrap();
-    let options = options_of(&source);
+    let options = options_of(&world.source());
     let (repo, stop) = (world.open("full"), Stop::default());
     let observer = Arc::new(StopsEarly(stop.clone()));
     let (sender, receiver) = crossbeam_channel::bounded(1);

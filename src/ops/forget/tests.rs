@@ -5,107 +5,21 @@ use crate::crypto::{Keyring, Passphrase, Role};
 use crate::format::config::Retention;
 use crate::format::record::{self, Record};
 use crate::format::snapshot::{self, Manifest};
-use crate::fs::path::Source;
-use crate::fs::walk;
 use crate::id::Id16;
-use crate::ops::backup::{self, BackupOptions, Parent};
+use crate::ops::testing::{G, Warnings, World};
 use crate::ops::undelete;
 use crate::policy::Span;
-use crate::repo::InitOptions;
 use crate::report::Silent;
 use crate::storage::PutOptions;
 use crate::storage::fault::Op;
-use crate::storage::memory::{MemoryStorage, Request};
-use crate::units::{MIB, Time};
-use std::path::PathBuf;
+use crate::storage::memory::Request;
+use crate::units::Time;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-pub(crate) const G: Duration = Duration::from_secs(24 * 3600);
 const HOUR: Duration = Duration::from_secs(3600);
 
-/// A repository on a storage whose clock stands still, and a folder to back up.
-pub(crate) struct World {
-    pub(crate) work: tempfile::TempDir,
-    pub(crate) storage: Arc<MemoryStorage>,
-    pub(crate) repo: Arc<Repository>,
-}
-
-/// Collects warnings.
-#[derive(Default)]
-pub(crate) struct Warnings(Mutex<Vec<String>>);
-
-impl Observer for Warnings {
-    fn event(&self, event: Event<'_>) {
-        if let Event::Warning(text) = event {
-            self.0.lock().unwrap().push(text.to_owned());
-        }
-    }
-}
-
-impl Warnings {
-    pub(crate) fn take(&self) -> String {
-        std::mem::take(&mut *self.0.lock().unwrap()).join("\n")
-    }
-}
-
 impl World {
-    pub(crate) fn new() -> World {
-        let storage = Arc::new(MemoryStorage::new());
-        storage.set_clock(Time(1_700_000_000_000));
-        let work = tempfile::tempdir().unwrap();
-        let options = InitOptions {
-            pack_size: MIB,
-            ..InitOptions::default()
-        };
-        let dynamic: Arc<dyn Storage> = storage.clone();
-        let (pass, cache) = (Passphrase::new("full"), work.path().join("here"));
-        let repo = Repository::init(dynamic, &pass, &options, Some(&cache), &Silent).unwrap();
-        std::fs::create_dir(work.path().join("source")).unwrap();
-        let world = World {
-            work,
-            storage,
-            repo: Arc::new(repo),
-        };
-        world.write("small", &[7; 3000]);
-        world
-    }
-
-    pub(crate) fn source(&self) -> PathBuf {
-        self.work.path().join("source")
-    }
-
-    pub(crate) fn write(&self, name: &str, bytes: &[u8]) {
-        std::fs::write(self.source().join(name), bytes).unwrap();
-    }
-
-    /// The repository as another machine opens it.
-    pub(crate) fn open(&self, machine: &str, passphrase: &str) -> Arc<Repository> {
-        let (pass, cache) = (Passphrase::new(passphrase), self.work.path().join(machine));
-        let storage: Arc<dyn Storage> = self.storage.clone();
-        Arc::new(Repository::open(storage, &pass, Some(&cache), &Silent).unwrap())
-    }
-
-    pub(crate) fn backup(&self, repo: &Arc<Repository>, observer: Arc<dyn Observer>) -> Id {
-        let source = Source::new(self.source().as_os_str()).unwrap();
-        let options = BackupOptions {
-            source_names: vec![source.absolute()],
-            sources: vec![source],
-            stdin: None,
-            walk: Box::new(|| Ok(walk::Options::default())),
-            excludes: vec![],
-            tags: vec![],
-            host: "h".into(),
-            user: "u".into(),
-            parent: Parent::Newest,
-            force: false,
-            dry_run: false,
-            look_ahead: false,
-        };
-        let report = backup::create(repo.clone(), &options, observer, &Stop::default());
-        report.unwrap().snapshot.unwrap().parse().unwrap()
-    }
-
     /// A snapshot of `writer` without a tree, put an hour after the one before.
     fn snapshot(&self, writer: Id16, change: impl FnOnce(&mut Manifest)) -> Id {
         self.storage.advance(HOUR);
@@ -135,7 +49,7 @@ impl World {
         name
     }
 
-    pub(crate) fn delete(&self, id: &Id) {
+    pub fn delete(&self, id: &Id) {
         delete(&self.repo, &[*id], &Silent, &Stop::default()).unwrap();
     }
 
@@ -154,7 +68,7 @@ fn last(n: u64) -> Policy {
 
 #[test]
 fn a_writers_false_dates_push_nothing_out() {
-    let world = World::new();
+    let world = World::small();
     let (writer, other) = (Id16([1; 16]), Id16([2; 16]));
     let dated = |writer, time: i64| world.snapshot(writer, |m| m.time = Time(time));
     // The full keys' hosts are believed: the order of their times counts.
@@ -184,7 +98,7 @@ fn a_writers_false_dates_push_nothing_out() {
 
 #[test]
 fn pins_hold_until_they_are_taken_off() {
-    let world = World::new();
+    let world = World::small();
     let ids = [1, 2, 3].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
     let pin = |on| set_pinned(&world.repo, &ids[..1], on, &Silent).unwrap();
     assert_eq!((pin(true), pin(true)), (vec![ids[0]], vec![]));
@@ -201,7 +115,7 @@ fn pins_hold_until_they_are_taken_off() {
 
 #[test]
 fn a_record_without_the_repositorys_seal_says_nothing() {
-    let world = World::new();
+    let world = World::small();
     let ids = [1, 2].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
     let forger = Keyring::generate(world.repo.id()).unwrap();
     let forged = Record {
@@ -226,7 +140,7 @@ fn a_record_without_the_repositorys_seal_says_nothing() {
 
 #[test]
 fn without_a_rule_nothing_is_forgotten() {
-    let world = World::new();
+    let world = World::small();
     let ids = [1, 2].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
     let none = world.plan(&Policy::default()).unwrap_err();
     assert_eq!(none.kind(), Kind::Usage);
@@ -259,7 +173,7 @@ fn without_a_rule_nothing_is_forgotten() {
 
 #[test]
 fn what_cannot_be_read_stays() {
-    let world = World::new();
+    let world = World::small();
     let ids = [1, 2, 3].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
     world.storage.tamper(&format!("snapshots/{}", ids[0]), |b| {
         let middle = b.len() / 2;
@@ -277,7 +191,7 @@ fn what_cannot_be_read_stays() {
 
 #[test]
 fn the_record_is_there_before_the_backup_goes() {
-    let world = World::new();
+    let world = World::small();
     let ids = [1, 2, 3].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
     let seen = Arc::new(Mutex::new(Vec::new()));
     let log = seen.clone();
@@ -340,7 +254,7 @@ fn told(repo: &Repository) -> String {
 
 #[test]
 fn a_storage_that_shows_less_is_noticed() {
-    let world = World::new();
+    let world = World::small();
     let there = world.open("there", "full");
     let snapshot = |counter| world.snapshot(Id16::ZERO, |m| m.counter = counter);
     let [one, two, three] = [1, 2, 3].map(snapshot);
@@ -382,19 +296,19 @@ fn a_storage_that_shows_less_is_noticed() {
 
 #[test]
 fn a_writer_notices_that_its_newest_backup_is_gone() {
-    let world = World::new();
+    let world = World::small();
     let key = Passphrase::new("writer");
     world.repo.add_key(&key, Role::Writer, "w").unwrap();
     let writer = world.open("laptop", "writer");
     let warnings = Arc::new(Warnings::default());
-    let first = world.backup(&writer, warnings.clone());
-    let second = world.backup(&writer, warnings.clone());
+    let first = world.backup_as(&writer, warnings.clone());
+    let second = world.backup_as(&writer, warnings.clone());
     assert_eq!(warnings.take(), "");
     world.delete(&second);
-    let third = world.backup(&writer, warnings.clone());
+    let third = world.backup_as(&writer, warnings.clone());
     assert_eq!(warnings.take(), "", "a record claims a deletion");
     world.storage.delete(&format!("snapshots/{third}")).unwrap();
-    world.backup(&writer, warnings.clone());
+    world.backup_as(&writer, warnings.clone());
     let text = warnings.take();
     assert!(
         text.contains(&third.short()) && text.contains("no record"),

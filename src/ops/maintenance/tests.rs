@@ -3,99 +3,55 @@
 mod big;
 
 use super::{MaintenanceOptions, MaintenanceReport, Mode, Prices, maintain};
-use crate::crypto::Passphrase;
 use crate::error::{Error, Kind, Result};
 use crate::format::container::ObjectKind;
-use crate::format::tombstone::{self, Tombstone};
-use crate::fs::path::Source;
-use crate::fs::walk;
-use crate::id::{Id, Id16};
-use crate::ops::backup::{self, BackupOptions, Parent};
-use crate::ops::opened::OpenSnapshot;
-use crate::ops::restore::RestoreOptions;
+use crate::id::Id;
+use crate::ops::testing::{self, Files, G, Warnings, noise};
 use crate::repo::run::Run;
 use crate::repo::{InitOptions, Repository, pack_key};
-use crate::report::{Event, Observer, Silent, Stop};
+use crate::report::{Silent, Stop};
+use crate::storage::Storage;
 use crate::storage::fault::Op;
-use crate::storage::memory::{Hook, MemoryStorage, Request};
-use crate::storage::{PutOptions, Storage};
-use crate::units::{MIB, Time};
+use crate::storage::memory::{Hook, Request};
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const G: Duration = Duration::from_secs(24 * 3600);
 const DAY: Duration = Duration::from_secs(25 * 3600);
 
 /// A repository, a source that changes, and what each backup held.
 struct World {
-    work: tempfile::TempDir,
-    storage: Arc<MemoryStorage>,
-    repo: Arc<Repository>,
-    kept: Mutex<BTreeMap<Id, BTreeMap<String, Vec<u8>>>>,
+    base: testing::World,
+    kept: Mutex<BTreeMap<Id, Files>>,
+}
+
+impl std::ops::Deref for World {
+    type Target = testing::World;
+
+    fn deref(&self) -> &testing::World {
+        &self.base
+    }
 }
 
 impl World {
     fn new(grace: Duration) -> World {
-        let storage = Arc::new(MemoryStorage::new());
-        storage.set_clock(Time(1_700_000_000_000));
-        let work = tempfile::tempdir().unwrap();
         let options = InitOptions {
-            pack_size: MIB,
             grace,
-            ..InitOptions::default()
+            ..testing::small_packs()
         };
-        let dynamic: Arc<dyn Storage> = storage.clone();
-        let cache = work.path().join("cache");
-        let pass = Passphrase::new("full");
-        let repo = Repository::init(dynamic, &pass, &options, Some(&cache), &Silent).unwrap();
-        std::fs::create_dir(work.path().join("source")).unwrap();
         World {
-            work,
-            storage,
-            repo: Arc::new(repo),
+            base: testing::World::empty(&options, true),
             kept: Mutex::default(),
         }
     }
 
-    fn source(&self) -> PathBuf {
-        self.work.path().join("source")
-    }
-
     fn write(&self, name: &str, len: usize, seed: u8) {
-        std::fs::write(self.source().join(name), noise(len, seed)).unwrap();
+        self.base.write(name, &noise(len, seed));
     }
 
     fn backup(&self) -> Id {
-        let source = Source::new(self.source().as_os_str()).unwrap();
-        let options = BackupOptions {
-            source_names: vec![source.absolute()],
-            sources: vec![source],
-            stdin: None,
-            walk: Box::new(|| Ok(walk::Options::default())),
-            excludes: vec![],
-            tags: vec![],
-            host: "h".into(),
-            user: "u".into(),
-            parent: Parent::Newest,
-            force: false,
-            dry_run: false,
-            look_ahead: false,
-        };
-        let report = backup::create(
-            self.repo.clone(),
-            &options,
-            Arc::new(Silent),
-            &Stop::default(),
-        );
-        let id = report.unwrap().snapshot.unwrap().parse().unwrap();
-        let files = std::fs::read_dir(self.source()).unwrap().map(|entry| {
-            let entry = entry.unwrap();
-            let name = entry.file_name().into_string().unwrap();
-            (name, std::fs::read(entry.path()).unwrap())
-        });
-        self.kept.lock().unwrap().insert(id, files.collect());
+        let id = self.base.backup().snapshot.unwrap().parse().unwrap();
+        self.kept.lock().unwrap().insert(id, self.files());
         id
     }
 
@@ -116,31 +72,14 @@ impl World {
         self.try_maintain(&options).unwrap()
     }
 
-    fn names(&self, prefix: &str) -> Vec<Id> {
-        let keys = self.storage.contents().into_keys();
-        keys.filter(|k| k.starts_with(prefix))
-            .map(|k| k.rsplit('/').next().unwrap().parse().unwrap())
-            .collect()
-    }
-
     fn pack_bytes(&self) -> usize {
         let all = self.storage.contents();
         let packs = all.iter().filter(|(k, _)| k.starts_with("packs/"));
         packs.map(|(_, bytes)| bytes.len()).sum()
     }
 
-    /// A tombstone as maintenance would leave it.
     fn bury(&self, packs: Vec<Id>, index: Vec<Id>) {
-        let stone = Tombstone {
-            packs,
-            index,
-            nonce: Id16::random().unwrap(),
-        };
-        let bytes = tombstone::encode(&stone, &self.repo.keyring).unwrap();
-        let key = format!("tombstones/{}", Id::sha256(&bytes));
-        self.storage
-            .put(&key, &bytes, &PutOptions::default())
-            .unwrap();
+        testing::bury(&self.storage, &self.repo.keyring, packs, index);
     }
 
     /// Every snapshot restores, byte for byte as its source was; through a repository without a cache.
@@ -152,34 +91,10 @@ impl World {
         there.sort();
         assert_eq!(there, kept.keys().copied().collect::<Vec<_>>());
         for (id, files) in kept.iter() {
-            let out = self.work.path().join("out");
-            let opened = OpenSnapshot::new(&repo, repo.snapshot(id).unwrap(), &Silent).unwrap();
-            let options = RestoreOptions {
-                destination: out.clone(),
-                ..RestoreOptions::default()
-            };
-            let report = opened.restore(&options, &Silent, &Stop::default()).unwrap();
-            assert_eq!(report.errors, 0);
-            let landed = out.join(self.source().strip_prefix("/").unwrap());
-            for (name, bytes) in files {
-                assert!(
-                    std::fs::read(landed.join(name)).unwrap() == *bytes,
-                    "{name}"
-                );
-            }
-            std::fs::remove_dir_all(out).unwrap();
+            let restored = testing::restore(&repo, id, &self.source());
+            assert!(restored == (files.clone(), 0), "{id}");
         }
     }
-}
-
-/// Bytes that do not compress.
-fn noise(len: usize, seed: u8) -> Vec<u8> {
-    let mut out = vec![0; len];
-    blake3::Hasher::new()
-        .update(&[seed])
-        .finalize_xof()
-        .fill(&mut out);
-    out
 }
 
 #[test]
@@ -362,22 +277,11 @@ fn damage_stops_it() {
         world.storage.advance(DAY);
         let key = format!("{prefix}{}", world.names(prefix)[0]);
         world.storage.tamper(&key, |bytes| bytes[300] ^= 1);
-        std::fs::remove_dir_all(world.work.path().join("cache")).unwrap();
+        std::fs::remove_dir_all(world.work.path().join("here")).unwrap();
         let before = world.storage.contents();
         let refused = world.try_maintain(&MaintenanceOptions::default());
         assert_eq!(refused.unwrap_err().kind(), Kind::Damaged, "{prefix}");
         assert_eq!(world.storage.contents(), before);
-    }
-}
-
-#[derive(Default)]
-struct Warnings(Mutex<Vec<String>>);
-
-impl Observer for Warnings {
-    fn event(&self, event: Event<'_>) {
-        if let Event::Warning(text) = event {
-            self.0.lock().unwrap().push(text.to_owned());
-        }
     }
 }
 
@@ -406,9 +310,9 @@ fn without_permission_to_delete_the_rest_is_done() {
         (0, 0)
     );
     assert!(report.swept.refused >= 3);
-    let told = warnings.0.lock().unwrap().clone();
-    assert_eq!(told.len(), 1, "{told:?}");
-    assert!(told[0].contains("may not delete"));
+    let told = warnings.take();
+    assert_eq!(told.lines().count(), 1, "{told}");
+    assert!(told.contains("may not delete"));
     world.storage.set_hook(None);
     assert!(world.maintain().swept.packs_deleted >= 2);
     world.assert_restores();

@@ -2,10 +2,10 @@
 
 use super::*;
 use crate::crypto::{Passphrase, Role};
-use crate::ops::forget::tests::{G, World};
 use crate::ops::maintenance::{MaintenanceOptions, Prices, maintain};
 use crate::ops::opened::OpenSnapshot;
 use crate::ops::restore::RestoreOptions;
+use crate::ops::testing::{G, World, noise};
 use crate::report::Silent;
 use crate::storage::fault::Op;
 use crate::storage::memory::{Phase, Request};
@@ -13,13 +13,6 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(25 * 3600);
-
-fn noise(len: usize, seed: u8) -> Vec<u8> {
-    let mut out = vec![0; len];
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&[seed]).finalize_xof().fill(&mut out);
-    out
-}
 
 impl World {
     fn maintain(&self) {
@@ -43,9 +36,9 @@ impl World {
     /// A backup of a large file that goes again before the next one.
     fn deleted_backup(&self, repo: &Arc<Repository>) -> Id {
         self.write("large", &noise(3 << 20, 1));
-        let first = self.backup(repo, Arc::new(Silent));
+        let first = self.backup_as(repo, Arc::new(Silent));
         self.write("large", &noise(2 << 20, 2));
-        self.backup(repo, Arc::new(Silent));
+        self.backup_as(repo, Arc::new(Silent));
         self.delete(&first);
         first
     }
@@ -70,7 +63,7 @@ impl World {
 
 #[test]
 fn what_nothing_has_buried_is_used_as_it_is() {
-    let world = World::new();
+    let world = World::small();
     let first = world.deleted_backup(&world.repo);
     let report = world.undelete(&first).unwrap();
     assert_eq!((report.copied_chunks, report.written.data_packs), (0, 0));
@@ -87,7 +80,7 @@ fn what_nothing_has_buried_is_used_as_it_is() {
 #[test]
 fn what_is_buried_is_stored_anew_and_stays() {
     for writer in [false, true] {
-        let world = World::new();
+        let world = World::small();
         let key = Passphrase::new("writer");
         world.repo.add_key(&key, Role::Writer, "w").unwrap();
         let host = match writer {
@@ -115,7 +108,7 @@ fn what_is_buried_is_stored_anew_and_stays() {
 
 #[test]
 fn what_was_swept_is_too_late() {
-    let world = World::new();
+    let world = World::small();
     let first = world.deleted_backup(&world.repo);
     for _ in 0..3 {
         world.storage.advance(DAY);
@@ -152,7 +145,7 @@ impl World {
 
 #[test]
 fn what_a_renewal_takes_away_is_stored_anew() {
-    let world = Arc::new(World::new());
+    let world = Arc::new(World::small());
     let first = world.deleted_backup(&world.repo);
     world.storage.advance(DAY);
     world.at_snapshot(Phase::Ready, |w| {
@@ -167,7 +160,7 @@ fn what_a_renewal_takes_away_is_stored_anew() {
 /// The storage does not enforce the window of 15 minutes: the put is under way for longer than the grace period.
 #[test]
 fn a_snapshot_that_arrives_too_late_is_mended_or_withdrawn() {
-    let world = Arc::new(World::new());
+    let world = Arc::new(World::small());
     let first = world.deleted_backup(&world.repo);
     world.storage.advance(DAY);
     world.at_snapshot(Phase::Sent, |w| {
@@ -178,7 +171,7 @@ fn a_snapshot_that_arrives_too_late_is_mended_or_withdrawn() {
     assert!(report.copied_chunks >= 2, "{report:?}");
     world.assert_stays_whole(&report);
 
-    let world = Arc::new(World::new());
+    let world = Arc::new(World::small());
     let first = world.deleted_backup(&world.repo);
     world.storage.advance(DAY);
     world.at_snapshot(Phase::Sent, |w| {

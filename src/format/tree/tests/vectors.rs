@@ -127,7 +127,7 @@ fn vectors() {
 
 /// `cargo test --lib print_tree_vectors -- --ignored --nocapture`
 #[test]
-#[ignore = "prints the content of tests/vectors/tree.json"]
+#[ignore = "makes nothing sure: prints the content of tests/vectors/tree.json"]
 fn print_tree_vectors() {
     println!("{:#}", computed());
 }

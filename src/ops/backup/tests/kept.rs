@@ -46,12 +46,11 @@ fn names_of_earlier_backups_are_forgotten() {
     let inner = world.source().join("inner");
     std::fs::create_dir(&inner).unwrap();
     std::fs::write(inner.join("third secret"), b"3").unwrap();
-    let source = Source::new(inner.as_os_str()).unwrap();
     let backup = || {
         let repo = world.open("writer");
         create(
             repo,
-            &options_of(&source),
+            &options_of(&inner),
             Arc::new(Silent),
             &Stop::default(),
         )

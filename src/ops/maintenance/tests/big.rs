@@ -13,7 +13,7 @@ use crate::units::Time;
 
 /// 100 million rows, in 200,000 packs: marking them all stays below 256 MiB. Prints the peak. Takes minutes and 5 GB.
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "a measurement of memory that takes up to an hour and 5 GB of disk"]
 fn marks_a_hundred_million_chunks() {
     const PACKS: u32 = 200_000;
     const ROWS: u32 = 500;
