@@ -2,17 +2,19 @@
 
 mod big;
 
-use super::{MaintenanceOptions, MaintenanceReport, Mode, Prices, maintain};
+use super::{MaintenanceOptions, MaintenanceReport, Mode, Prices, maintain, sweep};
 use crate::error::{Error, Kind, Result};
 use crate::format::container::ObjectKind;
 use crate::id::Id;
 use crate::ops::testing::{self, Files, G, Warnings, noise};
+use crate::repo::protocol::{Buried, Grace, View};
 use crate::repo::run::Run;
 use crate::repo::{InitOptions, Repository, pack_key};
 use crate::report::{Silent, Stop};
 use crate::storage::Storage;
 use crate::storage::fault::Op;
 use crate::storage::memory::{Hook, Request};
+use crate::units::Time;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -330,6 +332,24 @@ fn with_no_grace_everything_goes_at_once() {
     assert!(report.swept.packs_deleted >= 2 && report.swept.bytes_deleted > 2_000_000);
     assert_eq!(world.names("tombstones/").len(), 0);
     world.assert_restores();
+}
+
+/// Some storages show whole seconds: what was put within the second of the look seems to come after it.
+#[test]
+fn with_no_grace_times_do_not_matter() {
+    let stone = Buried {
+        name: Id::ZERO,
+        modified: Time(1_999),
+        stone: Some(Arc::default()),
+        authentic: true,
+    };
+    let view = View {
+        time: Time(1_000),
+        tombstones: vec![stone],
+        ..View::default()
+    };
+    assert_eq!(sweep::due(&view, Grace(Duration::ZERO)).len(), 1);
+    assert_eq!(sweep::due(&view, Grace(G)).len(), 0);
 }
 
 #[test]
