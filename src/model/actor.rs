@@ -153,7 +153,7 @@ pub const FORGET_AND_BACKUP: Actor = Actor {
 pub const UNDELETE: Actor = Actor {
     name: "undelete",
     writer: false,
-    minds_age: true,
+    minds_age: false,
     puts: WRITES,
     deletes: &["snapshots/"],
     removes: nothing,

@@ -20,10 +20,14 @@
 
 mod actor;
 pub(crate) mod bugs;
-mod desk;
 mod dice;
 mod explore;
+mod invariant;
 pub(crate) mod plan;
+mod shelf;
+mod solo;
+mod state;
+mod tales;
 mod tests;
 mod whole;
 mod world;

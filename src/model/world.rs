@@ -33,7 +33,7 @@ use std::time::Duration;
 /// as they can be beside it.
 pub const G: Duration = Duration::from_secs(3600);
 /// When the actors start.
-const NOW: Time = Time(1_700_000_000_000);
+pub const NOW: Time = Time(1_700_000_000_000);
 
 /// The writer.
 const WRITER: Id16 = Id16([9; 16]);
@@ -196,8 +196,8 @@ impl World {
         &self.histories[usize::from(start.writer)]
     }
 
-    /// A storage as `start` says, its clock at rest.
-    pub fn storage(&self, start: Start) -> Arc<MemoryStorage> {
+    /// What is stored at `start`.
+    pub fn objects(&self, start: Start) -> Vec<Object> {
         let history = self.history(start);
         let mut objects = history.objects.clone();
         if start.scattered {
@@ -212,7 +212,7 @@ impl World {
             let key = format!("tombstones/{}", Id::sha256(&bytes));
             objects.push((key, bytes.into(), NOW.minus(grace(quarters))));
         }
-        Arc::new(MemoryStorage::from_contents(objects, NOW))
+        objects
     }
 
     /// The repository on `storage`, for one run.
