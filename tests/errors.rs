@@ -6,6 +6,8 @@ mod support;
 
 #[path = "errors/host.rs"]
 mod host;
+#[path = "errors/odd.rs"]
+mod odd;
 #[path = "errors/rows.rs"]
 mod rows;
 #[path = "errors/world.rs"]
@@ -116,6 +118,7 @@ fn server(server: Server) -> &'static str {
         Server::Tls => "s3s with TLS",
         Server::Regional => "s3s that knows its region",
         Server::Skewed => "s3s with a clock of 2013",
+        Server::Odd => "s3s that answers by the bucket",
         Server::Rclone => "rclone serve s3",
         Server::Moto => "moto",
         Server::Folder => "folder",

@@ -192,6 +192,61 @@ pub const EXTRAS: &[Extra] = &[
         ..NONE
     },
     Extra {
+        flag: "--provider",
+        key: "s3_provider",
+        default: "by the endpoint's name",
+        ..NONE
+    },
+    Extra {
+        flag: "--addressing",
+        key: "addressing",
+        default: "as the provider wants it",
+        choices: &["path", "virtual"],
+        ..NONE
+    },
+    Extra {
+        flag: "--storage-class",
+        key: "storage_class",
+        default: "the bucket's",
+        ..NONE
+    },
+    Extra {
+        flag: "--sse",
+        key: "sse",
+        default: "the bucket's",
+        choices: &["AES256", "aws:kms"],
+        ..NONE
+    },
+    Extra {
+        flag: "--sse-kms-key-id",
+        key: "sse_kms_key_id",
+        ..NONE
+    },
+    Extra {
+        flag: "--connections",
+        key: "connections",
+        default: "by provider: 6 to 16",
+        ..NONE
+    },
+    Extra {
+        flag: "--max-upload-rate",
+        key: "max_upload_rate",
+        default: "no limit",
+        ..NONE
+    },
+    Extra {
+        flag: "--max-download-rate",
+        key: "max_download_rate",
+        default: "no limit",
+        ..NONE
+    },
+    Extra {
+        flag: "--timeout",
+        key: "timeout",
+        default: "2m",
+        ..NONE
+    },
+    Extra {
         flag: "--path",
         key: "path",
         raw: true,
@@ -319,6 +374,10 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "AWS_SHARED_CREDENTIALS_FILE, AWS_CONFIG_FILE",
         "credentials and config files with profiles",
+    ),
+    (
+        "AWS_USE_DUALSTACK_ENDPOINT, AWS_USE_FIPS_ENDPOINT",
+        "true for AWS's endpoints with IPv6, and with validated cryptography",
     ),
     (
         "CORSO_CACHE_DIR, XDG_CACHE_HOME",

@@ -1,6 +1,7 @@
 //! From flags, environment and configuration file to the one place where the repository is.
 
 mod connect;
+mod manner;
 mod resolve;
 
 use crate::error::{Error, Result};
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 pub use connect::names_keys;
+pub use manner::{Manner, READ_KEYS, RECORDED_KEYS};
 pub use resolve::{Resolved, connect_filesystem, connect_s3, init_filesystem, init_s3, other};
 
 /// Where S3 is unless something else is said.
@@ -77,6 +79,8 @@ pub struct S3Place {
     pub flag_keys: Option<KeyPair>,
     /// Keys that an old configuration file holds; weaker than the environment's.
     pub file_keys: Option<KeyPair>,
+    /// Provider, addressing, storage class and the like.
+    pub manner: Manner,
 }
 
 impl StorageChoice {

@@ -148,6 +148,7 @@ impl Repository {
             }
         }
         let cache = open_cache(cache_root, &made.repo, observer);
+        let threads = Threads::for_connections(storage.connections());
         Ok(Repository {
             storage,
             config: made,
@@ -155,7 +156,7 @@ impl Repository {
             keyring: Arc::new(keyring),
             slot,
             cache,
-            threads: Threads::default(),
+            threads,
         })
     }
 
@@ -186,6 +187,7 @@ impl Repository {
         let config = Config::decode(&bytes).map_err(|e| foreign(&*storage, e))?;
         let (slot, keyring) = slots::open_any(&*storage, &bytes, passphrase, observer)?;
         let cache = open_cache(cache_root, &config.repo, observer);
+        let threads = Threads::for_connections(storage.connections());
         Ok(Repository {
             storage,
             config,
@@ -193,7 +195,7 @@ impl Repository {
             keyring: Arc::new(keyring),
             slot,
             cache,
-            threads: Threads::default(),
+            threads,
         })
     }
 

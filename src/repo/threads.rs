@@ -23,6 +23,19 @@ impl Threads {
         uploaders: 0,
         pool: false,
     };
+
+    /// As many requests at a time as the user asked for, if they did: each upload holds a pack in memory.
+    pub(crate) fn for_connections(connections: Option<usize>) -> Threads {
+        let usual = Threads::default();
+        match connections {
+            Some(most) => Threads {
+                fetchers: most.max(1),
+                uploaders: most.max(1),
+                ..usual
+            },
+            None => usual,
+        }
+    }
 }
 
 impl Default for Threads {

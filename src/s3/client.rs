@@ -2,10 +2,12 @@
 
 use super::clock::{Clock, parse_http_date};
 use super::credentials::Credentials;
+use super::download::Pace;
 use super::endpoint::Endpoint;
+use super::gate::Gate;
 use super::meter::Meter;
-use super::provider::{self, Provider};
-use super::region::{DEFAULT_REGION, is_wrong_region};
+use super::provider::Provider;
+use super::region::is_wrong_region;
 use super::request::{Action, Request};
 use super::response::S3Error;
 use super::response::xml::MAX_XML;
@@ -106,11 +108,13 @@ pub struct Client {
     bucket: String,
     credentials: Credentials,
     region: RwLock<String>,
-    provider: Provider,
     policy: Policy,
     clock: Clock,
     meter: Meter,
     answered: AtomicBool,
+    gate: Gate,
+    /// Bodies that come slower than this are fetched on another connection.
+    pace: Pace,
     sleep: fn(Duration),
 }
 
@@ -127,22 +131,39 @@ impl Client {
         let region = endpoint
             .region()
             .or(region)
-            .unwrap_or(DEFAULT_REGION)
+            .unwrap_or(endpoint.default_region())
             .to_string();
-        let provider = provider::of_host(endpoint.host());
         Client {
             transport,
             bucket: bucket.to_string(),
             credentials,
             region: RwLock::new(region),
-            provider,
             policy,
             clock: Clock::default(),
             meter: Meter::default(),
             answered: AtomicBool::new(false),
+            gate: Gate::new(endpoint.provider().connections),
+            pace: Pace::default(),
             sleep: std::thread::sleep,
             endpoint,
         }
+    }
+
+    /// With at most `most` requests at a time, instead of what is usual at this provider.
+    pub fn with_connections(mut self, most: usize) -> Client {
+        self.gate = Gate::new(most);
+        self
+    }
+
+    /// Bodies may come no slower than this.
+    pub fn with_pace(mut self, pace: Pace) -> Client {
+        self.pace = pace;
+        self
+    }
+
+    /// How many requests may be under way at a time.
+    pub fn gate(&self) -> &Gate {
+        &self.gate
     }
 
     /// The storage's clock.
@@ -179,8 +200,8 @@ impl Client {
     }
 
     /// What the provider can do.
-    pub fn provider(&self) -> Provider {
-        self.provider
+    pub fn provider(&self) -> &'static Provider {
+        self.endpoint.provider()
     }
 
     /// Where the keys come from, for messages.
@@ -194,11 +215,12 @@ impl Client {
             attempts: Attempts::new(self.policy),
             corrected_clock: false,
             corrected_region: false,
+            fresh: false,
         };
         let mut partial = Vec::new();
         loop {
             call.attempts.start();
-            match self.attempt(request, limits, &mut partial, call.attempts.made()) {
+            match self.attempt(request, limits, &mut partial, &call) {
                 Ok(mut answer) => {
                     answer.attempts = call.attempts.made();
                     return Ok(answer);
@@ -210,6 +232,8 @@ impl Client {
 
     /// Waits for the next attempt, with region or clock corrected where that was the fault; or fails for good.
     fn recover(&self, call: &mut Call, fault: Fault) -> Result<(), Failure> {
+        // Whatever broke this connection may have broken the others to that address, too.
+        call.fresh = matches!(fault.cause, Cause::Broken(_));
         let (verdict, asked) = match &fault.cause {
             Cause::Service(error) => {
                 if !call.corrected_region && self.learn_region(error, &fault.region) {
@@ -266,8 +290,11 @@ impl Client {
         request: &Request<'_>,
         limits: Limits,
         partial: &mut Vec<u8>,
-        number: u32,
+        call: &Call,
     ) -> Result<Answer, Box<Fault>> {
+        // Before the time is taken, so that waiting makes no request late.
+        let permit = self.gate.enter();
+        let number = call.attempts.made();
         let region = self.region();
         let began = Time::local_now();
         let signed = self.clock.at(began);
@@ -288,6 +315,7 @@ impl Client {
             url: &url,
             headers: &headers,
             body,
+            fresh: call.fresh,
         };
         let response = self
             .transport
@@ -295,18 +323,22 @@ impl Client {
             .map_err(|b| fault(Cause::Broken(b)))?;
         let (date, took) = self.observe(&response, began);
         if !(200..300).contains(&response.status) {
-            let retry_after = retry_after(response.header("retry-after"));
-            let cause = Cause::Service(self.read_error(request, response));
+            let retry_after = retry_after(response.header("retry-after"), date);
+            let error = self.read_error(request, response);
+            if judge_error(&error) == Verdict::Throttled {
+                permit.slow_down();
+            }
             return Err(Box::new(Fault {
                 retry_after,
-                ..*fault(cause)
+                ..*fault(Cause::Service(error))
             }));
         }
         let before = partial.len();
         let (status, headers) = (response.status, response.headers.clone());
+        let web_page = is_web_page(&response);
         let read = match request.method {
             "HEAD" => Ok(()),
-            _ => download::read_body(request, response, limits.body, partial),
+            _ => download::read_body(request, response, limits.body, self.pace, partial),
         };
         let arrived = (partial.len() - before) as u64;
         self.meter.received(arrived);
@@ -317,11 +349,18 @@ impl Client {
             }));
         }
         let body = std::mem::take(partial);
-        if request.action != Action::GetObject
-            && let Some(error) = S3Error::inside_success(status, &body)
-        {
+        let inside = match request.action {
+            _ if web_page => Some(S3Error::web_page(status, &body)),
+            Action::GetObject => None,
+            _ => S3Error::inside_success(status, &body),
+        };
+        if let Some(error) = inside {
+            if judge_error(&error) == Verdict::Throttled {
+                permit.slow_down();
+            }
             return Err(fault(Cause::Service(error)));
         }
+        permit.success();
         Ok(Answer {
             status,
             headers,
@@ -376,7 +415,7 @@ impl Client {
             "user-agent".into(),
             concat!("corso/", env!("CARGO_PKG_VERSION")).into(),
         ));
-        if request.body.len() > EXPECT_ABOVE && self.provider.expect_continue {
+        if request.body.len() > EXPECT_ABOVE && self.provider().expect_continue {
             headers.push(("expect".into(), "100-continue".into()));
         }
         let mut url = format!(
@@ -400,13 +439,24 @@ impl Client {
             self.meter.received(body.len() as u64);
         }
         let region = response.header("x-amz-bucket-region");
-        S3Error::parse(
+        let mut error = S3Error::parse(
             response.status,
             &body,
             region,
             response.header("x-amz-request-id"),
-        )
+        );
+        error.location = response.header("location").map(str::to_owned);
+        error
     }
+}
+
+/// Objects of ours have no type, and S3 says everything else in XML: whatever sends HTML is something in between, such as
+/// the login page of a network.
+fn is_web_page(response: &HttpResponse) -> bool {
+    let kind = response.header("content-type").unwrap_or_default();
+    kind.trim_start()
+        .to_ascii_lowercase()
+        .starts_with("text/html")
 }
 
 /// The state of one [`Client::send`].
@@ -414,6 +464,8 @@ struct Call {
     attempts: Attempts,
     corrected_clock: bool,
     corrected_region: bool,
+    /// The next attempt goes on a new connection.
+    fresh: bool,
 }
 
 /// A failed attempt.

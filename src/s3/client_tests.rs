@@ -286,3 +286,51 @@ fn large_bodies_wait_for_a_word_and_all_is_signed() {
     );
     assert_eq!(client.usage().bytes_up, 10 + (2 << 20));
 }
+
+#[test]
+fn a_broken_connection_is_replaced() {
+    let replies = vec![
+        error(503, "SlowDown"),
+        Reply::Broken(BrokenKind::Timeout),
+        error(500, ""),
+        ok(b"x"),
+    ];
+    let (client, script) = client(replies);
+    get(&client).unwrap();
+    assert_eq!(*script.fresh.lock().unwrap(), [false, false, true, false]);
+}
+
+#[test]
+fn slow_down_halves_what_is_under_way_at_a_time() {
+    let (client, _) = client(vec![error(503, "SlowDown"), error(429, ""), ok(b"x")]);
+    let most = client.gate().most();
+    get(&client).unwrap();
+    assert_eq!(client.gate().limit(), most / 4);
+    let (client, _) = self::client(vec![error(500, ""), ok(b"x")]);
+    get(&client).unwrap();
+    assert_eq!(client.gate().limit(), most, "trouble is not too much");
+}
+
+#[test]
+fn a_web_page_is_no_answer() {
+    let page = |status, headers: Vec<(&'static str, String)>| {
+        let mut all = vec![("content-type", "text/html; charset=utf-8".to_string())];
+        all.extend(headers);
+        Reply::Answer(status, all, b"<html><title>Log in</title></html>".to_vec())
+    };
+    for request in [request::get_object("k"), request::head_bucket()] {
+        let (client, _) = client(vec![page(200, vec![])]);
+        let failure = client.send(&request, Limits::default()).unwrap_err();
+        let said = crate::s3::explain::explain(&client, &request, &failure).to_string();
+        assert!(said.contains("a web page"), "{said}");
+    }
+    let login = vec![("location", "http://login.example/".to_string())];
+    let (client, _) = client(vec![page(302, login)]);
+    let request = request::get_object("k");
+    let failure = client.send(&request, Limits::default()).unwrap_err();
+    let said = crate::s3::explain::explain(&client, &request, &failure).to_string();
+    assert!(
+        said.contains("titled \"Log in\"") && said.contains("login.example"),
+        "{said}"
+    );
+}

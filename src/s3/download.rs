@@ -5,6 +5,7 @@ use super::request::{Action, Request};
 use super::transport::{Broken, BrokenKind, HttpResponse, broken_io};
 use crate::units::MIB;
 use std::io::Read;
+use std::time::{Duration, Instant};
 
 /// The `range` header of a GET for `range` (offset and length; `None` is the whole object) of which `have` bytes are here.
 pub(super) fn range_header(range: Option<(u64, u64)>, have: u64) -> Option<String> {
@@ -23,6 +24,7 @@ pub(super) fn read_body(
     request: &Request<'_>,
     response: HttpResponse,
     limit: u64,
+    pace: Pace,
     into: &mut Vec<u8>,
 ) -> Result<(), Cause> {
     let have = into.len() as u64;
@@ -51,7 +53,7 @@ pub(super) fn read_body(
     }
     // One byte more than allowed tells a body that is too long from one that just fits.
     let most = wanted.unwrap_or(room.saturating_add(1));
-    let mut reader = response.body;
+    let mut reader = Paced::new(response.body, pace);
     discard(&mut reader, skip)?;
     into.reserve(rest.unwrap_or(0).min(most).min(32 * MIB) as usize);
     let read = (&mut reader)
@@ -64,6 +66,73 @@ pub(super) fn read_body(
     match rest {
         Some(rest) if read < rest.min(most) => Err(ended_early(read, rest)),
         _ => Ok(()),
+    }
+}
+
+/// How slowly a body may come. A connection may stay alive for ever with a byte now and then.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    /// How long is looked at.
+    pub window: Duration,
+    /// Fewest bytes in each window, if it is waited for so long.
+    pub least: u64,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Pace {
+            window: Duration::from_secs(30),
+            least: 30 * 1024,
+        }
+    }
+}
+
+impl Pace {
+    /// One that judges after `window` at the latest, by the usual rate.
+    pub fn within(window: Duration) -> Pace {
+        let usual = Pace::default();
+        let window = window.clamp(Duration::from_secs(1), usual.window);
+        Pace {
+            window,
+            least: usual.least * window.as_millis() as u64 / usual.window.as_millis() as u64,
+        }
+    }
+}
+
+/// A body that fails when it comes too slowly.
+struct Paced<R> {
+    inner: R,
+    pace: Pace,
+    since: Instant,
+    bytes: u64,
+}
+
+impl<R: Read> Paced<R> {
+    fn new(inner: R, pace: Pace) -> Self {
+        Paced {
+            inner,
+            pace,
+            since: Instant::now(),
+            bytes: 0,
+        }
+    }
+}
+
+impl<R: Read> Read for Paced<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        self.bytes += read as u64;
+        if read > 0 && self.since.elapsed() >= self.pace.window {
+            if self.bytes < self.pace.least {
+                let text = format!(
+                    "the answer came at {} bytes in {:?}",
+                    self.bytes, self.pace.window
+                );
+                return Err(std::io::Error::new(std::io::ErrorKind::TimedOut, text));
+            }
+            (self.since, self.bytes) = (Instant::now(), 0);
+        }
+        Ok(read)
     }
 }
 
@@ -147,13 +216,21 @@ mod tests {
             &request,
             answer(200, &[("content-length", "10")], b"0123456789"),
             3,
+            Pace::default(),
             &mut into,
         )
         .unwrap();
         assert_eq!(into, b"234");
         let mut into = b"2".to_vec();
         let headers = [("content-length", "2"), ("content-range", "bytes 3-4/10")];
-        read_body(&request, answer(200, &headers, b"34"), 3, &mut into).unwrap();
+        read_body(
+            &request,
+            answer(200, &headers, b"34"),
+            3,
+            Pace::default(),
+            &mut into,
+        )
+        .unwrap();
         assert_eq!(into, b"234");
     }
 
@@ -168,6 +245,7 @@ mod tests {
                 &get_object_range("k", 2, 3),
                 answer(206, headers, b"xyz"),
                 3,
+                Pace::default(),
                 &mut Vec::new(),
             );
             assert!(matches!(got, Err(Cause::Nonsense(_))), "{headers:?}");
@@ -180,6 +258,7 @@ mod tests {
             &get_object("k"),
             answer(200, &[("content-length", "9")], b"123456789"),
             8,
+            Pace::default(),
             &mut Vec::new(),
         );
         assert!(matches!(long, Err(Cause::TooLong(9))));
@@ -187,6 +266,7 @@ mod tests {
             &get_object("k"),
             answer(200, &[], b"123456789"),
             8,
+            Pace::default(),
             &mut Vec::new(),
         );
         assert!(matches!(unannounced, Err(Cause::TooLong(9))));
@@ -195,6 +275,7 @@ mod tests {
             &get_object("k"),
             answer(200, &[], b"12345678"),
             8,
+            Pace::default(),
             &mut into,
         )
         .unwrap();
@@ -208,9 +289,47 @@ mod tests {
             &get_object("k"),
             answer(200, &[("content-length", "9")], b"1234"),
             100,
+            Pace::default(),
             &mut into,
         );
         assert!(matches!(short, Err(Cause::Broken(_))));
         assert_eq!(into, b"1234");
+    }
+
+    #[test]
+    fn a_body_that_drips_is_given_up() {
+        /// A byte every few milliseconds.
+        struct Drip(u32);
+        impl Read for Drip {
+            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+                std::thread::sleep(Duration::from_millis(5));
+                self.0 += 1;
+                buffer[0] = 7;
+                Ok(1)
+            }
+        }
+        let response = HttpResponse {
+            status: 200,
+            headers: vec![("content-length".into(), "1000000".into())],
+            body: Box::new(Drip(0)),
+        };
+        let pace = Pace {
+            window: Duration::from_millis(50),
+            least: 1000,
+        };
+        let mut into = Vec::new();
+        let given_up = read_body(&get_object("k"), response, 1 << 20, pace, &mut into);
+        assert!(matches!(
+            given_up,
+            Err(Cause::Broken(Broken {
+                kind: BrokenKind::Timeout,
+                ..
+            }))
+        ));
+        assert!(
+            (1..100).contains(&into.len()),
+            "{} bytes are kept",
+            into.len()
+        );
     }
 }

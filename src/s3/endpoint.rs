@@ -1,10 +1,52 @@
 //! Where requests go: the endpoint as people write it, and the address of a bucket at it.
 
 use super::credentials::{Env, env_text};
+use super::provider::{self, Addressing, Provider, RegionRule};
+use super::region::DEFAULT_REGION;
 use crate::error::{Error, Result};
 
 /// The endpoint where none is given.
 pub const DEFAULT_ENDPOINT: &str = "s3.amazonaws.com";
+
+/// What flags and environment say about the dialect of an endpoint, instead of its host name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Dialect {
+    /// `--provider`
+    pub provider: Option<&'static Provider>,
+    /// `--addressing`
+    pub addressing: Option<Addressing>,
+    /// `AWS_USE_DUALSTACK_ENDPOINT`: AWS's names that have IPv6 addresses too.
+    pub dualstack: bool,
+    /// `AWS_USE_FIPS_ENDPOINT`: AWS's servers with validated cryptography.
+    pub fips: bool,
+}
+
+impl Dialect {
+    /// With what the environment says about AWS's names; what is set already stays.
+    ///
+    /// # Errors
+    /// `Usage` for a value that is neither true nor false.
+    pub fn with_env(self, env: Env<'_>) -> Result<Dialect> {
+        Ok(Dialect {
+            dualstack: self.dualstack || truth(env, "AWS_USE_DUALSTACK_ENDPOINT")?,
+            fips: self.fips || truth(env, "AWS_USE_FIPS_ENDPOINT")?,
+            ..self
+        })
+    }
+}
+
+fn truth(env: Env<'_>, name: &str) -> Result<bool> {
+    match env_text(env, name)
+        .map(|v| v.to_ascii_lowercase())
+        .as_deref()
+    {
+        Some("true") => Ok(true),
+        None | Some("false") => Ok(false),
+        Some(other) => Err(Error::usage(format!(
+            "environment variable {name} is {other:?}, and must be true or false"
+        ))),
+    }
+}
 
 /// A parsed endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,17 +55,12 @@ pub struct Endpoint {
     /// Lower case; IPv6 literals in brackets.
     host: String,
     port: Option<u16>,
-    aws: Aws,
-}
-
-/// Is it AWS, where host names carry region and bucket?
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Aws {
-    No,
-    /// `s3.amazonaws.com`: any region.
-    Global,
-    /// `s3.REGION.amazonaws.com`, or dual-stack, FIPS and China forms: one region, which the host names.
-    Regional(String),
+    /// That the host name says.
+    region: Option<String>,
+    provider: &'static Provider,
+    /// The host name is one of the provider's.
+    own_name: bool,
+    dialect: Dialect,
 }
 
 /// Where one bucket is: what requests are built from.
@@ -58,14 +95,43 @@ impl Endpoint {
         }
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = split_port(rest).map_err(bad)?;
-        let aws = aws_kind(&host);
+        let (provider, region) = provider::of_host(&host);
         let default = if disable_tls { 80 } else { 443 };
         Ok(Endpoint {
             tls: !disable_tls,
+            own_name: !provider.endpoints.is_empty(),
             host,
             port: port.filter(|p| *p != default),
-            aws,
+            region,
+            provider,
+            dialect: Dialect::default(),
         })
+    }
+
+    /// The same in another dialect.
+    ///
+    /// # Errors
+    /// `Usage` for virtual addressing at an address without a name.
+    pub fn with(mut self, dialect: Dialect) -> Result<Endpoint> {
+        let number = self.host.starts_with('[') || self.host.parse::<std::net::Ipv4Addr>().is_ok();
+        if dialect.addressing == Some(Addressing::Virtual) && number {
+            return Err(Error::usage(format!(
+                "--addressing virtual puts the bucket's name before the endpoint's, and {} is not a name",
+                self.host
+            ))
+            .hint("use --addressing path, or the endpoint's name"));
+        }
+        if let Some(provider) = dialect.provider {
+            self.own_name &= provider.id == self.provider.id;
+            self.provider = provider;
+        }
+        self.dialect = dialect;
+        Ok(self)
+    }
+
+    /// Who is behind it, as far as is known.
+    pub fn provider(&self) -> &'static Provider {
+        self.provider
     }
 
     /// A URL from `AWS_ENDPOINT_URL_S3` or a profile, whose scheme decides on TLS: gives endpoint text and `disable_tls`.
@@ -87,11 +153,19 @@ impl Endpoint {
         env_text(env, "AWS_ENDPOINT_URL_S3").or_else(|| env_text(env, "AWS_ENDPOINT_URL"))
     }
 
-    /// The region that the host name itself says.
+    /// The region that is right at this endpoint, whatever is given: the one in its name, or the provider's only one.
     pub fn region(&self) -> Option<&str> {
-        match &self.aws {
-            Aws::Regional(region) => Some(region),
-            _ => None,
+        match self.provider.region {
+            RegionRule::Always(region) => Some(region),
+            _ => self.region.as_deref(),
+        }
+    }
+
+    /// The region to begin with where nobody says one.
+    pub fn default_region(&self) -> &'static str {
+        match self.provider.region {
+            RegionRule::Default(region) | RegionRule::Always(region) => region,
+            RegionRule::InEndpoint => DEFAULT_REGION,
         }
     }
 
@@ -110,22 +184,20 @@ impl Endpoint {
         self.tls
     }
 
-    /// The bucket's address: path style, but virtual-hosted at AWS for buckets that are one DNS label.
+    /// The bucket's address in a region: the region is part of AWS's host names.
     pub fn address(&self, bucket: &str, region: &str) -> Address {
         let scheme = if self.tls { "https" } else { "http" };
-        let host = match &self.aws {
-            // us-east-1 stays at the global name, which is also what people write into firewalls.
-            Aws::Global if region != super::region::DEFAULT_REGION && !region.is_empty() => {
-                let suffix = if region.starts_with("cn-") {
-                    "amazonaws.com.cn"
-                } else {
-                    "amazonaws.com"
-                };
-                format!("s3.{region}.{suffix}")
-            }
-            _ => self.host.clone(),
+        let host = self.host_in(region);
+        let addressing = match self.dialect.addressing {
+            Some(addressing) => addressing,
+            // Behind another name may be anything: a gateway, a proxy.
+            None if self.own_name => self.provider.addressing,
+            None => Addressing::Path,
         };
-        if self.aws != Aws::No && is_dns_label(bucket) {
+        // A dot in the name fits no wildcard certificate: only for those who ask for it.
+        let fits = is_dns_label(bucket)
+            || (self.dialect.addressing.is_some() && bucket.split('.').all(is_label));
+        if addressing == Addressing::Virtual && fits {
             Address {
                 scheme,
                 host: self.authority(&format!("{bucket}.{host}")),
@@ -138,6 +210,31 @@ impl Endpoint {
                 base: format!("/{bucket}"),
             }
         }
+    }
+
+    /// AWS's one name for all regions becomes the region's own; any other name stays as it is.
+    fn host_in(&self, region: &str) -> String {
+        let Dialect {
+            dualstack, fips, ..
+        } = self.dialect;
+        let region = if region.is_empty() {
+            DEFAULT_REGION
+        } else {
+            region
+        };
+        // us-east-1 stays at the global name, which is also what people write into firewalls.
+        let plain = region == DEFAULT_REGION && !dualstack && !fips;
+        if self.host != DEFAULT_ENDPOINT || plain {
+            return self.host.clone();
+        }
+        let service = if fips { "s3-fips" } else { "s3" };
+        let stack = if dualstack { ".dualstack" } else { "" };
+        let suffix = if region.starts_with("cn-") {
+            "amazonaws.com.cn"
+        } else {
+            "amazonaws.com"
+        };
+        format!("{service}{stack}.{region}.{suffix}")
     }
 
     fn authority(&self, host: &str) -> String {
@@ -201,38 +298,18 @@ fn split_port(text: &str) -> std::result::Result<(String, Option<u16>), &'static
     Ok((host, port))
 }
 
-fn aws_kind(host: &str) -> Aws {
-    if host == DEFAULT_ENDPOINT {
-        return Aws::Global;
-    }
-    let inner = host
-        .strip_suffix(".amazonaws.com")
-        .or_else(|| host.strip_suffix(".amazonaws.com.cn"));
-    let Some(inner) = inner else { return Aws::No };
-    let inner = [
-        "s3.dualstack.",
-        "s3-fips.dualstack.",
-        "s3-fips.",
-        "s3.",
-        "s3-",
-    ]
-    .iter()
-    .find_map(|p| inner.strip_prefix(p));
-    match inner {
-        Some(region) if region.contains('-') && !region.contains('.') => {
-            Aws::Regional(region.to_string())
-        }
-        // Access points, gateways and the like: as they are, in path style.
-        _ => Aws::No,
-    }
-}
-
 /// Can the bucket's name be the first label of a host name, and covered by a wildcard certificate?
 fn is_dns_label(bucket: &str) -> bool {
-    let plain = bucket
-        .bytes()
-        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
-    plain && (3..=63).contains(&bucket.len()) && !bucket.starts_with('-') && !bucket.ends_with('-')
+    bucket.len() >= 3 && is_label(bucket)
+}
+
+/// A label of a host name (RFC 1123, lower case).
+fn is_label(text: &str) -> bool {
+    let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&text.len())
+        && text.bytes().all(plain)
+        && !text.starts_with('-')
+        && !text.ends_with('-')
 }
 
 #[cfg(test)]

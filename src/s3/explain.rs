@@ -9,6 +9,9 @@ use crate::error::{Error, Kind};
 use crate::units::human_duration;
 use std::time::Duration;
 
+/// A clock that is less off than this is nobody's trouble.
+const SKEW_WORTH_A_WORD: Duration = Duration::from_secs(4 * 60);
+
 /// The error of a request that failed.
 pub fn explain(client: &Client, request: &Request<'_>, failure: &Failure) -> Error {
     let what = match request.key.as_str() {
@@ -41,6 +44,9 @@ pub fn explain(client: &Client, request: &Request<'_>, failure: &Failure) -> Err
 fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
     let said = said(error);
     match (error.status, error.code.as_str()) {
+        (407, _) => proxy(client, &said),
+        _ if error.page.is_some() || is_login(error) => web_page(client, error),
+        _ if http_to_tls(error) => tls_port(client, &said),
         (_, "NoSuchBucket") => bucket_missing(client),
         (_, "NoSuchKey") => Error::new(Kind::ObjectMissing, "there is no such object"),
         (404, "") if !request.key.is_empty() => {
@@ -92,6 +98,70 @@ fn bucket_missing(client: &Client) -> Error {
         .hint("buckets are never created here: create it first, or check the name, the endpoint and the region")
 }
 
+/// A redirection that S3 does not make.
+fn is_login(error: &S3Error) -> bool {
+    (300..400).contains(&error.status)
+        && error.code.is_empty()
+        && error.location.is_some()
+        && !is_wrong_region(error)
+}
+
+fn web_page(client: &Client, error: &S3Error) -> Error {
+    let place = client.endpoint().text();
+    let leads = match &error.location {
+        Some(location) => {
+            let location: String = location.chars().take(200).collect();
+            format!(", which leads to {location:?}")
+        }
+        None => String::new(),
+    };
+    let titled = match error.page.as_deref() {
+        Some(title) if !title.is_empty() => format!(" titled {title:?}"),
+        _ => String::new(),
+    };
+    let text = format!(
+        "a web page{titled} came from {place} instead of an answer of S3 (status {}{leads})",
+        error.status
+    );
+    Error::new(Kind::Network, text).hint(
+        "does this network ask for a login? Is there a proxy on the way, or is the endpoint that of a web interface?",
+    )
+}
+
+/// What web servers say in clear on a port for TLS: Go's, nginx's and Apache's words.
+fn http_to_tls(error: &S3Error) -> bool {
+    let text = error.message.to_ascii_lowercase();
+    error.status == 400
+        && [
+            "http request to an https server",
+            "plain http request was sent to https port",
+            "speaking plain http to an ssl",
+        ]
+        .iter()
+        .any(|words| text.contains(words))
+}
+
+fn tls_port(client: &Client, said: &str) -> Error {
+    let text = format!(
+        "{} wants TLS, and was spoken to without ({said})",
+        client.endpoint().text()
+    );
+    Error::new(Kind::Tls, text).hint("leave out --disable-tls")
+}
+
+fn proxy(client: &Client, said: &str) -> Error {
+    let text = format!(
+        "the proxy on the way to {} refused: {said}",
+        client.endpoint().text()
+    );
+    let hint = if said.contains("407") {
+        "it wants a user name and a password: write http://USER:PASSWORD@HOST:PORT in https_proxy, http_proxy or all_proxy"
+    } else {
+        "check https_proxy, http_proxy and all_proxy, or add the storage's host to no_proxy"
+    };
+    Error::new(Kind::Network, text).hint(hint)
+}
+
 fn clock(client: &Client, said: &str) -> Error {
     let skew = client.clock().skew_ms();
     let off = human_duration(Duration::from_millis(skew.unsigned_abs()));
@@ -106,6 +176,14 @@ fn clock(client: &Client, said: &str) -> Error {
 fn wrong_region(client: &Client, error: &S3Error, said: &str) -> Error {
     let region = client.region();
     let (text, hint) = match &error.region {
+        _ if !error.endpoint.is_empty() => (
+            format!(
+                "the bucket is not at {}, but at {:?}",
+                client.endpoint().text(),
+                error.endpoint
+            ),
+            "give that endpoint, without the bucket's name, with --endpoint".to_string(),
+        ),
         Some(right) if *right != region => (
             format!("the bucket is in region {right}, and the request was for {region}"),
             format!("use --region {right}, and an endpoint of that region if you gave one"),
@@ -156,8 +234,17 @@ fn credentials(client: &Client, code: &str, said: &str) -> Error {
     let (text, hint) =
         refused(code).unwrap_or(("the storage refused the credentials", "check them"));
     let keys = client.credentials();
+    let skew = client.clock().skew_ms();
+    // Corrected for, so not the cause; but people look there first.
+    let clock = match Duration::from_millis(skew.unsigned_abs()) {
+        off if off < SKEW_WORTH_A_WORD => String::new(),
+        off => format!(
+            "; this host's clock is {} off, which was allowed for",
+            human_duration(off)
+        ),
+    };
     let text = format!(
-        "{text}: {} from {} ({said})",
+        "{text}: {} from {} ({said}{clock})",
         keys.access_key(),
         keys.source()
     );
@@ -172,8 +259,14 @@ fn denied(client: &Client, request: &Request<'_>, said: &str) -> Error {
         keys.access_key(),
         keys.source()
     );
-    Error::new(Kind::PermissionDenied, text)
-        .hint(format!("allow {permission} on bucket {}", client.bucket()))
+    let bucket = client.bucket();
+    let hint = match request.key.as_str() {
+        "" => format!(
+            "allow {permission} on bucket {bucket}, if it is yours: names of other accounts' buckets are refused like this, too"
+        ),
+        _ => format!("allow {permission} on bucket {bucket}"),
+    };
+    Error::new(Kind::PermissionDenied, text).hint(hint)
 }
 
 fn network(client: &Client, broken: &Broken) -> Error {
@@ -192,6 +285,7 @@ fn network(client: &Client, broken: &Broken) -> Error {
         ),
         BrokenKind::NotHttp => Error::new(Kind::Network, format!("what listens at {place} does not speak HTTP: {because}"))
             .hint(if client.endpoint().tls() { "check the endpoint's host and port" } else { "is it a TLS port? Then leave out --disable-tls" }),
+        BrokenKind::Proxy => proxy(client, because),
         BrokenKind::Timeout | BrokenKind::Other => {
             Error::new(Kind::Network, format!("the connection to {place} failed: {because}"))
         }

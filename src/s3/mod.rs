@@ -2,7 +2,8 @@
 //!
 //! - [`sigv4`], [`canonical`]: signatures; [`request`], [`response`]: one file per action;
 //! - [`credentials`], [`region`], [`endpoint`], [`provider`]: who asks, where, and what that place can do;
-//! - [`clock`], [`retry`], [`meter`]: the server's time, when to try again, what it cost;
+//! - [`clock`], [`retry`], [`gate`], [`rate`], [`meter`]: the server's time, when to try again, how much at a time, what
+//!   it cost;
 //! - [`transport`]: HTTP as one trait, so that all of the above is tested without a network;
 //! - [`client`]: all of it together; [`explain`]: its failures in plain words.
 
@@ -10,12 +11,14 @@ pub mod canonical;
 pub mod client;
 pub mod clock;
 pub mod credentials;
-mod download;
+pub mod download;
 pub mod endpoint;
 pub mod explain;
+pub mod gate;
 pub mod meter;
 pub mod provider;
 pub mod proxy;
+pub mod rate;
 pub mod region;
 pub mod request;
 pub mod response;

@@ -20,8 +20,10 @@ pub fn is_wrong_region(error: &S3Error) -> bool {
         "IllegalLocationConstraintException",
         "IncorrectEndpoint",
     ];
-    // A HEAD has no body: AWS answers 301 or 400 with x-amz-bucket-region.
-    matches!(error.status, 301 | 302 | 307 | 308)
+    // A HEAD has no body: AWS answers 301 or 400 with x-amz-bucket-region. Redirections with neither a code nor a region
+    // nor a request id are not S3's: networks that want a login do that.
+    let bare = error.code.is_empty() && error.region.is_none() && error.request_id.is_empty();
+    (matches!(error.status, 301 | 302 | 307 | 308) && !(bare && error.location.is_some()))
         || codes.contains(&error.code.as_str())
         || (error.status == 400 && error.code.is_empty() && error.region.is_some())
 }
@@ -60,5 +62,11 @@ mod tests {
         assert!(wrong(400, "", Some("x")));
         assert!(!wrong(400, "", None));
         assert!(!wrong(403, "AccessDenied", Some("x")));
+        let login = S3Error {
+            status: 302,
+            location: Some("http://login.example/".into()),
+            ..S3Error::default()
+        };
+        assert!(!is_wrong_region(&login));
     }
 }

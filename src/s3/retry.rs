@@ -3,8 +3,10 @@
 //! Waits have full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"). The time limit runs from the first
 //! failure, so that a large upload that broke after minutes still gets another chance.
 
+use super::clock::parse_http_date;
 use super::response::S3Error;
 use super::transport::{Broken, BrokenKind};
+use crate::units::Time;
 use std::time::{Duration, Instant};
 
 /// Limits and units of waiting.
@@ -58,8 +60,12 @@ pub enum Verdict {
 }
 
 /// Codes by which servers ask for less.
-const THROTTLES: [&str; 12] = [
+const THROTTLES: [&str; 17] = [
     "BandwidthLimitExceeded",
+    "EC2ThrottledException",
+    "LimitExceededException",
+    "PriorRequestNotComplete",
+    "ProvisionedThroughputExceededException",
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
@@ -67,18 +73,20 @@ const THROTTLES: [&str; 12] = [
     "SlowDownRead",
     "SlowDownWrite",
     "ServiceUnavailable",
+    "ThrottledException",
     "Throttling",
     "ThrottlingException",
     "TooManyRequests",
     "TooManyRequestsException",
 ];
 /// Codes of passing trouble, whatever the status.
-const PASSING: [&str; 5] = [
+const PASSING: [&str; 6] = [
     "ConditionalRequestConflict",
     "InternalError",
     "OperationAborted",
     "RequestTimeout",
     "RequestTimeoutException",
+    "TransactionInProgressException",
 ];
 
 /// Judges an error answer.
@@ -86,7 +94,8 @@ pub fn judge_error(error: &S3Error) -> Verdict {
     if THROTTLES.contains(&error.code.as_str()) || matches!(error.status, 429 | 503) {
         Verdict::Throttled
     } else if PASSING.contains(&error.code.as_str())
-        || matches!(error.status, 408 | 500 | 502 | 504)
+        // Beside S3's own, what proxies say: 499 nginx, 520 to 524 Cloudflare.
+        || matches!(error.status, 408 | 499 | 500 | 502 | 504 | 520..=524)
     {
         Verdict::Again
     } else {
@@ -99,16 +108,22 @@ pub fn judge_error(error: &S3Error) -> Verdict {
 pub fn judge_broken(broken: &Broken, answered_before: bool) -> Verdict {
     match broken.kind {
         BrokenKind::Tls => Verdict::Final,
-        BrokenKind::NameLookup | BrokenKind::Refused | BrokenKind::NotHttp if !answered_before => {
+        BrokenKind::NameLookup | BrokenKind::Refused | BrokenKind::NotHttp | BrokenKind::Proxy
+            if !answered_before =>
+        {
             Verdict::Final
         }
         _ => Verdict::Again,
     }
 }
 
-/// `Retry-After` in seconds (the date form is not used by any S3 server known).
-pub fn retry_after(value: Option<&str>) -> Option<Duration> {
-    value?.trim().parse::<u64>().ok().map(Duration::from_secs)
+/// `Retry-After`: seconds, or a time of the server's clock, which shows `now` (RFC 9110, 10.2.3).
+pub fn retry_after(value: Option<&str>, now: Option<Time>) -> Option<Duration> {
+    let value = value?.trim();
+    match value.parse::<u64>() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(parse_http_date(value)?.since(now?)),
+    }
 }
 
 /// The attempts of one request.
@@ -212,6 +227,9 @@ mod tests {
             (408, ""),
             (400, "RequestTimeout"),
             (200, "InternalError"),
+            (499, ""),
+            (522, ""),
+            (400, "TransactionInProgressException"),
         ] {
             assert_eq!(
                 judge_error(&error(status, code)),
@@ -224,6 +242,8 @@ mod tests {
             (429, ""),
             (200, "SlowDown"),
             (400, "ThrottlingException"),
+            (400, "ThrottledException"),
+            (400, "ProvisionedThroughputExceededException"),
         ] {
             assert_eq!(
                 judge_error(&error(status, code)),
@@ -274,6 +294,18 @@ mod tests {
             None
         );
         assert_eq!(attempts.wait(Verdict::Final, None, 0.0), None);
+    }
+
+    #[test]
+    fn retry_after_in_seconds_or_until() {
+        let seconds = |value, now| retry_after(value, now).map(|d: Duration| d.as_secs());
+        let now = Some(Time(1_369_353_600_000));
+        assert_eq!(seconds(Some(" 7 "), None), Some(7));
+        assert_eq!(seconds(Some("Fri, 24 May 2013 00:00:09 GMT"), now), Some(9));
+        assert_eq!(seconds(Some("Fri, 24 May 2013 00:00:00 GMT"), None), None);
+        assert_eq!(seconds(Some("Thu, 23 May 2013 00:00:00 GMT"), now), Some(0));
+        assert_eq!(seconds(Some("soon"), now), None);
+        assert_eq!(seconds(None, now), None);
     }
 
     #[test]

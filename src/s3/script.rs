@@ -21,6 +21,8 @@ pub(crate) struct Script {
     replies: Arc<Mutex<VecDeque<Reply>>>,
     /// All requests so far.
     pub(crate) sent: Arc<Mutex<Vec<Sent>>>,
+    /// Of each, whether it wanted a new connection.
+    pub(crate) fresh: Arc<Mutex<Vec<bool>>>,
 }
 
 impl Script {
@@ -34,6 +36,7 @@ impl Script {
 
 impl Transport for Script {
     fn exchange(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, Broken> {
+        self.fresh.lock().unwrap().push(request.fresh);
         self.sent.lock().unwrap().push((
             request.method.into(),
             request.url.into(),

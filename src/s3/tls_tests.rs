@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::s3::proxy::ProxyRules;
-use crate::s3::transport::{BrokenKind, HttpRequest, Network, Timeouts, Transport as _};
+use crate::s3::transport::{BrokenKind, HttpRequest, Network, Rates, Timeouts, Transport as _};
 use rustls::ServerConnection;
 use rustls::pki_types::PrivateKeyDer;
 use std::net::{SocketAddr, TcpListener};
@@ -44,6 +44,7 @@ fn ask(address: SocketAddr, options: &TlsOptions) -> std::result::Result<String,
         options,
         &ProxyRules::default(),
         Timeouts::default(),
+        Rates::default(),
     )
     .unwrap();
     let url = format!("https://localhost:{}/k", address.port());
@@ -52,6 +53,7 @@ fn ask(address: SocketAddr, options: &TlsOptions) -> std::result::Result<String,
         url: &url,
         headers: &[],
         body: None,
+        fresh: false,
     };
     let mut answer = network.exchange(&request).map_err(|broken| broken.kind)?;
     let mut text = String::new();
@@ -124,9 +126,15 @@ fn a_bundle_that_is_none_is_refused_by_name() {
             extra_roots: vec![path],
             ..TlsOptions::default()
         };
-        let error = Network::new("h", &options, &ProxyRules::default(), Timeouts::default())
-            .err()
-            .unwrap();
+        let error = Network::new(
+            "h",
+            &options,
+            &ProxyRules::default(),
+            Timeouts::default(),
+            Rates::default(),
+        )
+        .err()
+        .unwrap();
         assert!(error.to_string().contains(name), "{error}");
     }
 }

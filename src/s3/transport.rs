@@ -1,8 +1,9 @@
 //! HTTP as the client sees it: one signed request out, one answer in. The real one is ureq; tests bring their own.
 
 use super::proxy::ProxyRules;
+use super::rate::Rate;
 use super::tls::{self, TlsOptions};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use std::io::Read;
 use std::time::Duration;
 use ureq::http;
@@ -17,6 +18,8 @@ pub struct HttpRequest<'a> {
     pub headers: &'a [(String, String)],
     /// `None` sends no body and no length.
     pub body: Option<&'a [u8]>,
+    /// On a new connection, to an address that is looked up anew.
+    pub fresh: bool,
 }
 
 /// An answer whose body has not been read.
@@ -50,6 +53,8 @@ pub enum BrokenKind {
     Tls,
     /// What answers does not speak HTTP.
     NotHttp,
+    /// The proxy on the way refused, or is none.
+    Proxy,
     /// Nothing heard for too long.
     Timeout,
     /// Reset, ended early, unreachable, ...
@@ -89,20 +94,48 @@ impl Default for Timeouts {
     }
 }
 
+impl Timeouts {
+    /// No silence longer than `limit`.
+    pub fn within(limit: Duration) -> Timeouts {
+        let usual = Timeouts::default();
+        let limit = limit.max(Duration::from_secs(1));
+        Timeouts {
+            connect: usual.connect.min(limit),
+            stall: usual.stall.min(limit),
+        }
+    }
+}
+
+/// Bytes a second, each way.
+#[derive(Clone, Debug, Default)]
+pub struct Rates {
+    /// Of bodies that are sent.
+    pub up: Option<Rate>,
+    /// Of bodies that arrive.
+    pub down: Option<Rate>,
+}
+
 /// The real network.
 pub struct Network {
     agent: ureq::Agent,
+    proxies: ProxyRules,
+    rates: Rates,
 }
 
 impl Network {
-    /// An agent for one host, with a pool of connections for all of the program's threads.
+    /// A pool of connections for all of the program's threads.
+    ///
+    /// # Errors
+    /// `Usage` for a proxy or a CA bundle that cannot be used.
     pub fn new(
         host: &str,
         tls: &TlsOptions,
         proxies: &ProxyRules,
         timeouts: Timeouts,
+        rates: Rates,
     ) -> Result<Network> {
-        let proxy = proxies.proxy_for(host, tls.enabled)?;
+        // Each request asks for itself; this one shows early whether there is anything to complain about.
+        proxies.proxy_for(host, tls.enabled)?;
         let config = ureq::config::Config::builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -110,7 +143,7 @@ impl Network {
             .user_agent("")
             .accept("")
             .accept_encoding("")
-            .proxy(proxy)
+            .proxy(None)
             .max_idle_connections(64)
             .max_idle_connections_per_host(64)
             .max_response_header_size(64 * 1024)
@@ -125,7 +158,33 @@ impl Network {
             .build();
         Ok(Network {
             agent: tls::agent(config, tls)?,
+            proxies: proxies.clone(),
+            rates,
         })
+    }
+
+    /// Sends `body` to the host that the URL names, by the proxy that is right for it.
+    fn run<B: ureq::AsSendBody>(
+        &self,
+        request: http::Request<B>,
+        fresh: bool,
+    ) -> std::result::Result<http::Response<ureq::Body>, Broken> {
+        let uri = request.uri();
+        let proxy = self
+            .proxies
+            .proxy_for(
+                uri.host().unwrap_or_default(),
+                uri.scheme_str() == Some("https"),
+            )
+            .map_err(|e| Broken {
+                kind: BrokenKind::Proxy,
+                message: e.to_string(),
+            })?;
+        let mut config = self.agent.configure_request(request).proxy(proxy);
+        if fresh {
+            config = config.max_idle_age(Duration::ZERO);
+        }
+        self.agent.run(config.build()).map_err(broken)
     }
 }
 
@@ -137,19 +196,32 @@ impl Transport for Network {
         for (name, value) in request.headers.iter().filter(|(name, _)| name != "host") {
             builder = builder.header(name, value);
         }
-        let answer = match request.body {
-            Some(body) => self.agent.run(builder.body(body).map_err(unbuildable)?),
-            None => self.agent.run(builder.body(()).map_err(unbuildable)?),
+        let answer = match (request.body, &self.rates.up) {
+            (Some(body), Some(rate)) => {
+                let mut slow = rate.slow(body);
+                // A reader has no length of its own, and would be sent in chunks.
+                let built = builder
+                    .header("content-length", body.len())
+                    .body(ureq::SendBody::from_reader(&mut slow))
+                    .map_err(unbuildable)?;
+                self.run(built, request.fresh)
+            }
+            (Some(body), None) => self.run(builder.body(body).map_err(unbuildable)?, request.fresh),
+            (None, _) => self.run(builder.body(()).map_err(unbuildable)?, request.fresh),
         };
-        let (parts, body) = answer.map_err(broken)?.into_parts();
+        let (parts, body) = answer?.into_parts();
         let text = |(name, value): (&http::HeaderName, &http::HeaderValue)| {
             Some((name.as_str().to_string(), value.to_str().ok()?.to_string()))
         };
         let headers = parts.headers.iter().filter_map(text).collect();
+        let body = body.into_reader();
         Ok(HttpResponse {
             status: parts.status.as_u16(),
             headers,
-            body: Box::new(body.into_reader()),
+            body: match &self.rates.down {
+                Some(rate) => Box::new(rate.slow(body)),
+                None => Box::new(body),
+            },
         })
     }
 }
@@ -174,6 +246,7 @@ fn broken(error: ureq::Error) -> Broken {
         ureq::Error::Tls(_) | ureq::Error::Rustls(_) | ureq::Error::Pem(_) => BrokenKind::Tls,
         ureq::Error::Timeout(_) => BrokenKind::Timeout,
         ureq::Error::Protocol(_) => BrokenKind::NotHttp,
+        ureq::Error::ConnectProxyFailed(_) => BrokenKind::Proxy,
         ureq::Error::Io(io) if io.kind() == ErrorKind::ConnectionRefused => BrokenKind::Refused,
         ureq::Error::Io(io) if io.kind() == ErrorKind::TimedOut => BrokenKind::Timeout,
         ureq::Error::Io(io) if io.get_ref().is_some_and(|e| e.is::<rustls::Error>()) => {
@@ -185,12 +258,8 @@ fn broken(error: ureq::Error) -> Broken {
         ureq::Error::Timeout(_) => "no answer in time".to_string(),
         ureq::Error::Io(io) => io.to_string(),
         ureq::Error::Other(inner) => inner.to_string(),
+        ureq::Error::ConnectProxyFailed(why) => why.clone(),
         other => other.to_string(),
     };
     Broken { kind, message }
-}
-
-/// For constructors: a transport that cannot be set up.
-pub(super) fn setup(error: ureq::Error) -> Error {
-    Error::usage(format!("setting up the network: {error}"))
 }

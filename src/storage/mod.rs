@@ -105,6 +105,11 @@ pub trait Storage: Send + Sync {
 
     /// Requests and bytes so far, by class. Backends without requests count calls.
     fn usage(&self) -> Usage;
+
+    /// How many requests at a time the user asked for, if they did.
+    fn connections(&self) -> Option<usize> {
+        None
+    }
 }
 
 /// Requests by S3 price class, and bytes each way.
@@ -177,6 +182,9 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
     }
     fn usage(&self) -> Usage {
         (**self).usage()
+    }
+    fn connections(&self) -> Option<usize> {
+        (**self).connections()
     }
 }
 

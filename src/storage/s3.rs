@@ -3,18 +3,21 @@
 mod batch;
 mod config;
 
-pub use config::{S3Config, S3Options};
+pub use config::{S3Config, S3Options, StoredAs, Tuning};
 
 use super::{Listed, ObjectInfo, PutOptions, Storage, Stored, Usage, check_key};
 use crate::error::{Context, Error, Kind, Result};
 use crate::id::Id;
 use crate::s3::client::{Answer, Cause, Client, Failure, Limits};
 use crate::s3::clock::parse_http_date;
+use crate::s3::download::Pace;
 use crate::s3::explain::explain;
+use crate::s3::provider::{Checksum, ListDialect};
+use crate::s3::rate::Rate;
 use crate::s3::request::{self, ListPage, Put, Request};
 use crate::s3::response::{parse_list, parse_location};
 use crate::s3::tls::TlsOptions;
-use crate::s3::transport::{Network, Timeouts, Transport};
+use crate::s3::transport::{Network, Rates, Timeouts, Transport};
 use crate::units::Time;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -28,6 +31,8 @@ pub struct S3Storage {
     prefix: String,
     /// Cleared when the server says that it does not know `If-None-Match`.
     conditional: AtomicBool,
+    stored_as: StoredAs,
+    connections: Option<usize>,
 }
 
 impl S3Storage {
@@ -42,7 +47,15 @@ impl S3Storage {
             disable_verification: config.disable_tls_verification,
             extra_roots: config.root_ca_pem.clone(),
         };
-        let network = Network::new(endpoint.host(), &tls, &config.proxies, Timeouts::default())?;
+        let timeouts = match config.tuning.timeout {
+            Some(limit) => Timeouts::within(limit),
+            None => Timeouts::default(),
+        };
+        let rates = Rates {
+            up: config.tuning.max_upload_rate.map(Rate::new),
+            down: config.tuning.max_download_rate.map(Rate::new),
+        };
+        let network = Network::new(endpoint.host(), &tls, &config.proxies, timeouts, rates)?;
         Self::with_transport(config, Box::new(network))
     }
 
@@ -52,7 +65,7 @@ impl S3Storage {
         config::check_bucket(&config.bucket)?;
         let prefix = config::normal_prefix(&config.prefix)?;
         let region = config.region.as_deref();
-        let client = Client::new(
+        let mut client = Client::new(
             transport,
             endpoint,
             &config.bucket,
@@ -60,11 +73,19 @@ impl S3Storage {
             config.credentials,
             config.retry,
         );
-        let conditional = AtomicBool::new(client.provider().conditional_put);
+        if let Some(most) = config.tuning.connections {
+            client = client.with_connections(most);
+        }
+        if let Some(limit) = config.tuning.timeout {
+            client = client.with_pace(Pace::within(limit));
+        }
+        let conditional = AtomicBool::new(client.provider().conditional_put.sent());
         Ok(S3Storage {
             client,
             prefix,
             conditional,
+            stored_as: config.stored_as,
+            connections: config.tuning.connections,
         })
     }
 
@@ -110,8 +131,11 @@ impl S3Storage {
             let if_absent = options.if_absent && self.conditional.load(Relaxed);
             let put = Put {
                 if_absent,
-                checksum: provider.checksum,
-                md5: provider.md5,
+                checksum: provider.checksum == Checksum::Sha256,
+                md5: false,
+                storage_class: self.stored_as.class_of(key.strip_prefix(&self.prefix)),
+                encryption: self.stored_as.encryption.as_deref(),
+                kms_key: self.stored_as.kms_key.as_deref(),
             };
             let request = request::put_object(key, body, sha256, put);
             match self.client.send(&request, limits) {
@@ -150,11 +174,19 @@ impl S3Storage {
         }
     }
 
+    /// A page of a listing as this provider wants to be asked.
+    fn page(&self) -> ListPage<'static> {
+        ListPage {
+            plain: self.client.provider().list == ListDialect::V2Plain,
+            ..ListPage::default()
+        }
+    }
+
     fn place_by_listing(&self) -> Result<()> {
         let request = request::list_objects(ListPage {
             prefix: &self.prefix,
             max_keys: Some(1),
-            continuation: None,
+            ..self.page()
         });
         let Err(error) = self.send(&request, Limits::default()) else {
             return Ok(());
@@ -278,7 +310,7 @@ impl Storage for S3Storage {
     /// Only where puts carry one. A checksum of another form (of the parts of a copy in parts) counts as none.
     fn checksum(&self, key: &str) -> Result<Option<Id>> {
         use base64::Engine;
-        if !self.client.provider().checksum {
+        if self.client.provider().checksum == Checksum::None {
             return Ok(None);
         }
         let answer = self.send(
@@ -298,7 +330,7 @@ impl Storage for S3Storage {
             let request = request::list_objects(ListPage {
                 prefix: &full,
                 continuation: token.as_deref(),
-                max_keys: None,
+                ..self.page()
             });
             let answer = self.send(&request, Limits::default())?;
             let ended = self.date_of(&answer);
@@ -387,6 +419,10 @@ impl Storage for S3Storage {
 
     fn usage(&self) -> Usage {
         self.client.usage()
+    }
+
+    fn connections(&self) -> Option<usize> {
+        self.connections
     }
 }
 

@@ -12,6 +12,8 @@ pub enum Server {
     Regional,
     /// The same, but it finds every request's time wrong.
     Skewed,
+    /// The same, but it answers by the bucket's name, as other providers and what lies between answer; see `odd.rs`.
+    Odd,
     /// `rclone serve s3`.
     Rclone,
     /// `moto_server` with IAM policies.
@@ -116,6 +118,19 @@ pub const ROWS: &[Row] = &[
     // Region and clock
     row("wrong region", Regional, "repo init s3 --bucket empty --endpoint {regional} --disable-tls --region us-west-2", 13, "the bucket is not in region us-west-2"),
     row("clock skew", Skewed, "repo init s3 --bucket empty --endpoint {skewed} --disable-tls", 13, "this host's clock is"),
+    row("endpoint of another region", Odd, "repo init s3 --bucket redirected --endpoint {odd} --disable-tls", 13, "but at \"redirected.s3.eu-west-1.amazonaws.com\""),
+    row("wrong secret key and a wrong clock", Odd, "repo init s3 --bucket signature --endpoint {odd} --disable-tls", 13, "off, which was allowed for"),
+    // Accounts and names
+    row("bucket of another account", Odd, "repo init s3 --bucket foreign --endpoint {odd} --disable-tls", 13, "names of other accounts' buckets are refused like this"),
+    row("keys locked out", Odd, "repo init s3 --bucket lockout --endpoint {odd} --disable-tls", 13, "the storage has locked the keys out for some minutes"),
+    row("impossible bucket name", None, "repo init s3 --bucket my/bucket", 2, "\"my/bucket\" is not a bucket name"),
+    row("bucket name that the provider refuses", Odd, "repo init s3 --bucket Odd_Name --endpoint {odd} --disable-tls", 2, "\"Odd_Name\" is not a name that a bucket can have"),
+    // Between here and there
+    row("login page of a network", Odd, "repo init s3 --bucket login --endpoint {odd} --disable-tls", 14, "a web page titled \"Hotel\" came from {odd} instead of an answer of S3 (status 302, which leads to \"http://login.example/\")"),
+    row("web page instead of XML", Odd, "repo init s3 --bucket page --endpoint {odd} --disable-tls", 14, "a web page titled \"Console\" came from {odd} instead of an answer of S3 (status 200)"),
+    row("proxy wants a password", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls", 14, "it wants a user name and a password").env(&[("http_proxy", "http://{strict proxy}")]),
+    row("proxy is none", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls", 2, "only HTTP proxies are supported").env(&[("all_proxy", "socks5://127.0.0.1:1")]),
+    row("plain HTTP to a TLS port that says so", Odd, "repo init s3 --bucket tls --endpoint {odd} --disable-tls", 14, "{odd} wants TLS"),
     // Network
     row("private authority not given", Tls, "repo init s3 --bucket corso-test --endpoint {tls}", 14, "no secure connection to {tls}"),
     row("TLS to a plain HTTP port", S3s, "repo init s3 --bucket corso-test --endpoint {s3s}", 14, "no secure connection to {s3s}"),
@@ -132,6 +147,12 @@ pub const ROWS: &[Row] = &[
     row("bucket flag missing", None, "repo init s3", 2, "the bucket is missing"),
     row("folder flag missing", None, "repo init filesystem", 2, "the repository's folder is missing"),
     row("endpoint with a scheme", S3s, "repo init s3 --bucket empty --endpoint http://{s3s}", 2, "add --disable-tls"),
+    row("flag: provider", None, "repo init s3 --bucket b --provider nobody", 2, "--provider: no provider \"nobody\" is known"),
+    row("flag: provider without a place", None, "repo init s3 --bucket b --provider b2", 2, "give its --endpoint: s3.REGION.backblazeb2.com").env(&[("AWS_ACCESS_KEY_ID", "A"), ("AWS_SECRET_ACCESS_KEY", "S")]),
+    row("flag: storage class", None, "repo init s3 --bucket b --storage-class DEEP_ARCHIVE", 2, "--storage-class: objects of class DEEP_ARCHIVE cannot be read at once"),
+    row("flag: key without its service", None, "repo init s3 --bucket b --sse-kms-key-id k", 2, "--sse-kms-key-id needs --sse aws:kms"),
+    row("flag: addressing", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls --addressing virtual", 2, "is not a name"),
+    row("environment: FIPS", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls", 2, "AWS_USE_FIPS_ENDPOINT is \"1\"").env(&[("AWS_USE_FIPS_ENDPOINT", "1")]),
     row("no repository named", None, "backup list", 2, "run 'corso repo connect' first"),
     row("flag unlike file: bucket", S3s, "backup list --bucket other", 2, "--bucket \"other\" does not match bucket \"corso-test\" in {home}/.corso.toml").config(IN_BUCKET),
     row("flag unlike file: prefix", S3s, "backup list --prefix other", 2, "--prefix \"other/\" does not match prefix \"\"").config(IN_BUCKET),

@@ -15,6 +15,7 @@ pub struct World {
     tls: S3Server,
     regional: S3Server,
     skewed: S3Server,
+    odd: S3Server,
     rclone: Option<Rclone>,
     moto: Option<Moto>,
     folder: tempfile::TempDir,
@@ -42,6 +43,7 @@ impl World {
             }),
             regional: S3Server::start(options()),
             skewed: S3Server::start(options()),
+            odd: S3Server::start(options()),
             rclone: Rclone::start(&["corso-test"]),
             moto: Moto::start(&["corso-test"]),
             folder: temp_dir(),
@@ -50,6 +52,7 @@ impl World {
         };
         world.regional.intercept(other_region);
         world.skewed.intercept(|_| Some(too_skewed()));
+        world.odd.intercept(super::odd::answer);
         world.name_everything();
         world.fill();
         world
@@ -69,6 +72,8 @@ impl World {
         self.name("tls", self.tls.endpoint());
         self.name("regional", self.regional.endpoint());
         self.name("skewed", self.skewed.endpoint());
+        self.name("odd", self.odd.endpoint());
+        self.name("strict proxy", super::odd::strict_proxy());
         self.name(
             "rclone",
             self.rclone.as_ref().map_or(String::new(), Rclone::endpoint),
@@ -180,6 +185,7 @@ impl World {
         }
         text = between(&text, ", request ", ")", "{id}");
         text = between(&text, " keys/", " in", "{id}");
+        text = between(&text, "clock is ", " off", "{time}");
         between(&text, "clock is ", " ahead", "{time}")
     }
 
@@ -187,7 +193,7 @@ impl World {
     pub fn stored(&self) -> Vec<PathBuf> {
         let mut roots = vec![self.folder.path().to_owned()];
         roots.extend(
-            [&self.s3s, &self.tls, &self.regional, &self.skewed].map(|s| s.root().to_owned()),
+            [&self.s3s, &self.tls, &self.regional, &self.skewed, &self.odd].map(|s| s.root().to_owned()),
         );
         roots.extend(self.rclone.as_ref().map(Rclone::root));
         let in_roots = roots.iter().flat_map(|root| {

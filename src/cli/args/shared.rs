@@ -107,6 +107,42 @@ pub struct S3Args {
     /// session token of temporary keys
     #[argh(option, arg_name = "TOKEN")]
     pub aws_session_token: Option<String>,
+
+    /// whose S3 it is, where the endpoint's name does not tell
+    #[argh(option, arg_name = "PROVIDER")]
+    pub provider: Option<String>,
+
+    /// whether the bucket's name stands in the request's path or before the endpoint's name
+    #[argh(option, arg_name = "path|virtual")]
+    pub addressing: Option<String>,
+
+    /// storage class of packs, such as STANDARD_IA
+    #[argh(option, arg_name = "CLASS")]
+    pub storage_class: Option<String>,
+
+    /// encryption by the storage, beside Corso's own
+    #[argh(option, arg_name = "AES256|aws:kms")]
+    pub sse: Option<String>,
+
+    /// key of the storage's key service; needs --sse aws:kms
+    #[argh(option, arg_name = "ID")]
+    pub sse_kms_key_id: Option<String>,
+
+    /// most requests at a time
+    #[argh(option, arg_name = "NUMBER")]
+    pub connections: Option<String>,
+
+    /// send no faster than so many bytes a second, such as 2M
+    #[argh(option, arg_name = "SIZE")]
+    pub max_upload_rate: Option<String>,
+
+    /// receive no faster than so many bytes a second
+    #[argh(option, arg_name = "SIZE")]
+    pub max_download_rate: Option<String>,
+
+    /// how long a request may fail before it is given up
+    #[argh(option, arg_name = "DURATION")]
+    pub timeout: Option<String>,
 }
 
 /// Where a repository in a folder is.

@@ -4,7 +4,7 @@
 //! (`aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `passphrase`): they are used, with a warning,
 //! for the repository that the file names, and for no other.
 
-use crate::cli::place::{KeyPair, Provider, StorageChoice};
+use crate::cli::place::{KeyPair, Manner, Provider, READ_KEYS, RECORDED_KEYS, StorageChoice};
 use crate::error::{Context, Error, Result};
 use crate::report::printable;
 use std::path::{Path, PathBuf};
@@ -27,6 +27,11 @@ const OWN_KEYS: &[&str] = &[
     "profile",
     "path",
     "repo_id",
+    "s3_provider",
+    "addressing",
+    "storage_class",
+    "sse",
+    "sse_kms_key_id",
 ];
 
 /// Of these, keys that stay as they are where the flags say nothing.
@@ -65,6 +70,8 @@ pub struct Settings {
     pub path: Option<PathBuf>,
     /// Repository id, hexadecimal.
     pub repo_id: Option<String>,
+    /// How S3 is spoken to.
+    pub manner: Manner,
 }
 
 impl Settings {
@@ -275,7 +282,23 @@ fn settings(document: &DocumentMut, shown: &str) -> Result<Settings> {
         profile: text("profile")?,
         path,
         repo_id: text("repo_id")?,
+        manner: manner(document, shown)?,
     })
+}
+
+fn manner(document: &DocumentMut, shown: &str) -> Result<Manner> {
+    let mut manner = Manner::default();
+    for (key, value) in RECORDED_KEYS.iter().zip(&mut manner.recorded) {
+        *value = text(document, key, shown)?;
+    }
+    for (key, value) in READ_KEYS.iter().zip(&mut manner.read) {
+        // A number needs no quotes.
+        *value = match document.get(key).and_then(Item::as_integer) {
+            Some(number) => Some(number.to_string()),
+            None => text(document, key, shown)?,
+        };
+    }
+    Ok(manner)
 }
 
 fn secrets(document: &DocumentMut, shown: &str) -> Result<Secrets> {
@@ -352,6 +375,9 @@ fn update(document: &mut DocumentMut, choice: &StorageChoice, repo_id: &str) -> 
                     .map(Into::into),
             );
             set("profile", s3.profile.as_deref().map(Into::into));
+            for (key, value) in RECORDED_KEYS.iter().zip(&s3.manner.recorded) {
+                set(key, value.as_deref().map(Into::into));
+            }
         }
         StorageChoice::Filesystem(path) => {
             set("provider", Some("Filesystem".into()));

@@ -13,6 +13,7 @@ fn s3(bucket: &str) -> StorageChoice {
         profile: None,
         flag_keys: None,
         file_keys: None,
+        manner: Manner::default(),
     })
 }
 
@@ -136,4 +137,29 @@ fn without_a_place_saving_says_what_to_do() {
             .to_string()
             .contains("--config-file")
     );
+}
+
+#[test]
+fn how_s3_is_spoken_to_is_kept_and_read() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("corso.toml");
+    let text = "connections = 12\nmax_upload_rate = \"1M\" # the line at home\n";
+    std::fs::write(&path, text).unwrap();
+    let mut choice = s3("b");
+    let StorageChoice::S3(place) = &mut choice else {
+        panic!()
+    };
+    place.manner.recorded = ["minio", "virtual", "STANDARD_IA", "AES256", ""]
+        .map(|t| Some(t.to_owned()).filter(|t| !t.is_empty()));
+    place.manner.read = ["3", "", "", ""].map(|t| Some(t.to_owned()));
+    let recorded = place.manner.recorded.clone();
+    load(&path).save(&choice, "id", true).unwrap();
+    let kept = load(&path).settings.manner;
+    assert_eq!(kept.recorded, recorded);
+    let read = ["12", "1M", "", ""].map(|t| Some(t.to_owned()).filter(|t| !t.is_empty()));
+    assert_eq!(kept.read, read, "those of this host are not written");
+    assert!(std::fs::read_to_string(&path).unwrap().starts_with(text));
+    load(&path).save(&s3("b"), "id", true).unwrap();
+    let kept = load(&path).settings.manner;
+    assert!(kept.recorded.iter().all(Option::is_none), "{kept:?}");
 }

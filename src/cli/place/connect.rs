@@ -4,7 +4,6 @@ use super::{S3Place, StorageChoice};
 use crate::cli::env::Env;
 use crate::error::Result;
 use crate::s3::credentials::{Chain, Credentials};
-use crate::s3::retry::Policy;
 use crate::storage::Storage;
 use crate::storage::filesystem::FilesystemStorage;
 use crate::storage::s3::{S3Config, S3Options, S3Storage};
@@ -35,6 +34,7 @@ impl S3Place {
             .as_ref()
             .map(|k| (k, "the configuration file"));
         let keys = given.or(old.filter(|_| self.profile.is_none() && !names_keys(env)));
+        let (dialect, stored_as, tuning) = self.manner.values()?;
         let options = S3Options {
             bucket: self.bucket.clone(),
             prefix: self.prefix.clone(),
@@ -49,7 +49,9 @@ impl S3Place {
                 session_token: keys.and_then(|(k, _)| k.token.clone()),
                 profile: self.profile.clone(),
             },
-            retry: Policy::default(),
+            dialect,
+            stored_as,
+            tuning,
         };
         let mut config = S3Config::resolve(options, &lookup)?;
         if let Some((keys, source)) = keys {

@@ -5,8 +5,8 @@
 //! - all other commands use the file, and refuse flags that differ from it.
 
 use super::{
-    DEFAULT_ENDPOINT, KeyPair, Provider, S3Place, StorageChoice, bucket_name, endpoint,
-    normal_prefix,
+    DEFAULT_ENDPOINT, KeyPair, Manner, Provider, RECORDED_KEYS, S3Place, StorageChoice,
+    bucket_name, endpoint, normal_prefix,
 };
 use crate::cli::args::{FilesystemArgs, S3Args};
 use crate::cli::config::{ConfigFile, Settings};
@@ -157,7 +157,10 @@ fn s3(
             .or_else(|| base.profile.clone().filter(|_| !super::names_keys(env))),
         flag_keys: flag_keys(flags)?,
         file_keys: file.secrets.keys.clone().filter(|_| same_as_file),
+        manner: Manner::of_flags(flags).or(&base.manner),
     };
+    // What is wrong with it is said before a passphrase is asked for.
+    place.manner.values()?;
     let choice = StorageChoice::S3(place);
     let replaces = replaced(&choice, &file.settings);
     Ok(Resolved {
@@ -332,6 +335,11 @@ fn check_s3(flags: &S3Args, bucket: Option<&str>, file: &ConfigFile) -> Result<(
         "region",
         old.region.clone(),
     )?;
+    let manner = Manner::of_flags(flags);
+    for (flag, at) in [("--provider", 0), ("--addressing", 1)] {
+        let kept = old.manner.recorded[at].clone();
+        differ(flag, manner.recorded[at].clone(), RECORDED_KEYS[at], kept)?;
+    }
     let word = |b: bool| b.to_string();
     let tls = Some(word(old.disable_tls.unwrap_or(false)));
     differ(

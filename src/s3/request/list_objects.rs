@@ -11,13 +11,21 @@ pub struct ListPage<'a> {
     pub continuation: Option<&'a str>,
     /// Fewer than the server's 1,000 a page.
     pub max_keys: Option<u32>,
+    /// Without `encoding-type=url`, for servers that mix encodings up.
+    pub plain: bool,
+    /// What keys have in common up to this is listed once.
+    pub delimiter: Option<&'a str>,
 }
 
 /// One page of keys, with `encoding-type=url`, so that odd keys survive XML; answers say whether they took it.
 pub fn list_objects(page: ListPage<'_>) -> Request<'static> {
-    let mut request = Request::new(Action::ListObjects, "GET", "")
-        .query("list-type", "2")
-        .query("encoding-type", "url");
+    let mut request = Request::new(Action::ListObjects, "GET", "").query("list-type", "2");
+    if !page.plain {
+        request = request.query("encoding-type", "url");
+    }
+    if let Some(delimiter) = page.delimiter {
+        request = request.query("delimiter", delimiter);
+    }
     if !page.prefix.is_empty() {
         request = request.query("prefix", page.prefix);
     }

@@ -8,17 +8,23 @@ use std::borrow::Cow;
 
 /// What may accompany a put; each is a matter of what the provider takes.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Put {
+pub struct Put<'a> {
     /// `if-none-match: *`: create only.
     pub if_absent: bool,
     /// `x-amz-checksum-sha256`, which the server checks and keeps.
     pub checksum: bool,
     /// `content-md5`, which buckets with object lock demand where checksums are unknown.
     pub md5: bool,
+    /// `x-amz-storage-class`
+    pub storage_class: Option<&'a str>,
+    /// `x-amz-server-side-encryption`: `AES256` or `aws:kms`.
+    pub encryption: Option<&'a str>,
+    /// `x-amz-server-side-encryption-aws-kms-key-id`
+    pub kms_key: Option<&'a str>,
 }
 
 /// Stores `body`, whose SHA-256 is `sha256`, under `key`.
-pub fn put_object<'a>(key: &str, body: &'a [u8], sha256: &Id, options: Put) -> Request<'a> {
+pub fn put_object<'a>(key: &str, body: &'a [u8], sha256: &Id, options: Put<'_>) -> Request<'a> {
     let mut request = Request::new(Action::PutObject, "PUT", key);
     if options.if_absent {
         request = request.header("if-none-match", "*");
@@ -28,6 +34,18 @@ pub fn put_object<'a>(key: &str, body: &'a [u8], sha256: &Id, options: Put) -> R
     }
     if options.md5 {
         request = request.header("content-md5", content_md5(body));
+    }
+    for (name, value) in [
+        ("x-amz-storage-class", options.storage_class),
+        ("x-amz-server-side-encryption", options.encryption),
+        (
+            "x-amz-server-side-encryption-aws-kms-key-id",
+            options.kms_key,
+        ),
+    ] {
+        if let Some(value) = value {
+            request = request.header(name, value);
+        }
     }
     request.payload = sha256.hex();
     request.body = Cow::Borrowed(body);

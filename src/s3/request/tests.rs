@@ -18,6 +18,9 @@ fn a_put_carries_only_what_is_asked_for() {
             if_absent: true,
             checksum: true,
             md5: true,
+            storage_class: Some("STANDARD_IA"),
+            encryption: Some("aws:kms"),
+            kms_key: Some("arn:aws:kms:x"),
         },
     );
     let header = |name: &str| {
@@ -27,6 +30,12 @@ fn a_put_carries_only_what_is_asked_for() {
             .map(|(_, v)| v.as_str())
     };
     assert_eq!(header("if-none-match"), Some("*"));
+    assert_eq!(header("x-amz-storage-class"), Some("STANDARD_IA"));
+    assert_eq!(header("x-amz-server-side-encryption"), Some("aws:kms"));
+    assert_eq!(
+        header("x-amz-server-side-encryption-aws-kms-key-id"),
+        Some("arn:aws:kms:x")
+    );
     assert_eq!(
         header("x-amz-checksum-sha256"),
         Some("LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=")
@@ -54,6 +63,7 @@ fn a_listing_names_its_page() {
         prefix: "p/",
         continuation: Some("t"),
         max_keys: Some(1),
+        ..ListPage::default()
     };
     let names: Vec<_> = list_objects(page)
         .query
@@ -69,5 +79,19 @@ fn a_listing_names_its_page() {
             "continuation-token=t",
             "max-keys=1"
         ]
+    );
+}
+
+#[test]
+fn a_plain_listing_asks_for_no_encoding() {
+    let page = ListPage {
+        plain: true,
+        delimiter: Some("/"),
+        ..ListPage::default()
+    };
+    let query = list_objects(page).query;
+    assert_eq!(
+        query,
+        [("list-type", "2"), ("delimiter", "/")].map(|(n, v)| (n.to_string(), v.to_string()))
     );
 }

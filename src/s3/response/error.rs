@@ -15,6 +15,12 @@ pub struct S3Error {
     pub region: Option<String>,
     /// For the provider's support.
     pub request_id: String,
+    /// The right endpoint, where the answer names it (PermanentRedirect).
+    pub endpoint: String,
+    /// Where a redirection leads to.
+    pub location: Option<String>,
+    /// The title of a web page that came instead of an answer of S3; may be empty.
+    pub page: Option<String>,
 }
 
 impl S3Error {
@@ -28,8 +34,11 @@ impl S3Error {
         let root = xml::parse(body).ok();
         let mut error = match root.as_ref().and_then(error_node) {
             Some(node) => S3Error::from_node(status, node),
+            None if looks_like_html(body) => S3Error::web_page(status, body),
+            // A few words of plain text may say why; the status says enough where they do not.
             None => S3Error {
                 status,
+                message: plain_words(body),
                 ..S3Error::default()
             },
         };
@@ -53,6 +62,15 @@ impl S3Error {
         (root.name == "Error").then(|| S3Error::from_node(status, &root))
     }
 
+    /// A web page where an answer of S3 belongs.
+    pub fn web_page(status: u16, body: &[u8]) -> S3Error {
+        S3Error {
+            status,
+            page: Some(title(body)),
+            ..S3Error::default()
+        }
+    }
+
     fn from_node(status: u16, node: &Node) -> S3Error {
         let text = |name: &str| cut(node.text_of(name).unwrap_or_default());
         S3Error {
@@ -61,6 +79,9 @@ impl S3Error {
             message: text("Message"),
             region: node.text_of("Region").and_then(plain_region),
             request_id: text("RequestId"),
+            endpoint: text("Endpoint"),
+            location: None,
+            page: None,
         }
     }
 }
@@ -81,6 +102,46 @@ pub fn plain_region(text: &str) -> Option<String> {
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     (plain && !text.is_empty() && text.len() <= 64).then(|| text.to_string())
+}
+
+fn looks_like_html(body: &[u8]) -> bool {
+    let start: Vec<u8> = body
+        .trim_ascii_start()
+        .iter()
+        .take(14)
+        .map(u8::to_ascii_lowercase)
+        .collect();
+    start.starts_with(b"<!doctype html") || start.starts_with(b"<html")
+}
+
+/// The words between `<title>` and `</title>`.
+fn title(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(&body[..body.len().min(16 * 1024)]);
+    let lower = text.to_ascii_lowercase();
+    let title = lower
+        .find("<title>")
+        .map(|at| at + "<title>".len())
+        .and_then(|from| {
+            let length = lower[from..].find("</title>")?;
+            text.get(from..from + length)
+        });
+    cut(title.unwrap_or_default())
+}
+
+/// A short body that is plain text, on one line.
+fn plain_words(body: &[u8]) -> String {
+    let text = std::str::from_utf8(&body[..body.len().min(1024)])
+        .unwrap_or_default()
+        .trim();
+    let plain = !text.starts_with(['<', '{'])
+        && !text
+            .chars()
+            .any(|c| c.is_control() && c != '\n' && c != '\r');
+    if plain {
+        cut(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+    } else {
+        String::new()
+    }
 }
 
 fn cut(text: &str) -> String {
@@ -119,6 +180,35 @@ mod tests {
             ),
             (503, "", Some("us-west-2"), "R2")
         );
+    }
+
+    #[test]
+    fn web_pages_and_plain_words_are_told_apart() {
+        let page = b"<!DOCTYPE html><HTML><head><Title>Hotel Wi-Fi: log in</Title>";
+        let e = S3Error::parse(200, page, None, None);
+        assert_eq!(e.page.as_deref(), Some("Hotel Wi-Fi: log in"));
+        let e = S3Error::parse(
+            400,
+            b"Client sent an HTTP request to an HTTPS server.\n",
+            None,
+            None,
+        );
+        assert_eq!(
+            (e.page, e.message.as_str()),
+            (None, "Client sent an HTTP request to an HTTPS server.")
+        );
+        for nothing in [&b"\x16\x03\x01"[..], b"", b"{\"a\":1}", b"\xff\xfe"] {
+            assert_eq!(S3Error::parse(400, nothing, None, None).message, "");
+        }
+        let titleless = S3Error::parse(502, b"<html><title>", None, None);
+        assert_eq!(titleless.page.as_deref(), Some(""));
+    }
+
+    #[test]
+    fn a_redirection_names_the_endpoint() {
+        let body = b"<Error><Code>PermanentRedirect</Code><Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint></Error>";
+        let e = S3Error::parse(301, body, None, None);
+        assert_eq!(e.endpoint, "b.s3.eu-west-1.amazonaws.com");
     }
 
     #[test]

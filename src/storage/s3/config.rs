@@ -2,11 +2,12 @@
 
 use crate::error::{Error, Result};
 use crate::s3::credentials::{Chain, Credentials, Env, env_text, resolve};
-use crate::s3::endpoint::{DEFAULT_ENDPOINT, Endpoint};
+use crate::s3::endpoint::{DEFAULT_ENDPOINT, Dialect, Endpoint};
 use crate::s3::proxy::ProxyRules;
 use crate::s3::region;
 use crate::s3::retry::Policy;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What flags and the configuration file say, before anything else is asked.
 #[derive(Default)]
@@ -27,8 +28,44 @@ pub struct S3Options {
     pub root_ca_pem: Option<PathBuf>,
     /// Keys or profile from flags.
     pub keys: Chain,
-    /// Time limit of retries.
-    pub retry: Policy,
+    /// Provider and form of the endpoint.
+    pub dialect: Dialect,
+    /// How objects are stored.
+    pub stored_as: StoredAs,
+    /// How much at a time, and how fast.
+    pub tuning: Tuning,
+}
+
+/// What goes with every object into the bucket.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredAs {
+    /// `--storage-class`, of packs: what else there is, is small, and read by every run.
+    pub storage_class: Option<String>,
+    /// `--sse`: `AES256` or `aws:kms`.
+    pub encryption: Option<String>,
+    /// `--sse-kms-key-id`
+    pub kms_key: Option<String>,
+}
+
+impl StoredAs {
+    /// The class of an object with this key below the prefix.
+    pub(super) fn class_of(&self, key: Option<&str>) -> Option<&str> {
+        let pack = key.is_some_and(|key| key.starts_with("packs/"));
+        self.storage_class.as_deref().filter(|_| pack)
+    }
+}
+
+/// How much at a time, how fast, and how long to wait.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tuning {
+    /// `--connections`: requests at a time; `None` leaves it to the provider's row.
+    pub connections: Option<usize>,
+    /// `--max-upload-rate`: bytes a second.
+    pub max_upload_rate: Option<u64>,
+    /// `--max-download-rate`: bytes a second.
+    pub max_download_rate: Option<u64>,
+    /// `--timeout`: how long a request may fail before it is given up.
+    pub timeout: Option<Duration>,
 }
 
 /// All that [`S3Storage::connect`](super::S3Storage::connect) needs.
@@ -54,6 +91,12 @@ pub struct S3Config {
     pub retry: Policy,
     /// Proxies by the environment.
     pub proxies: ProxyRules,
+    /// Provider and form of the endpoint.
+    pub dialect: Dialect,
+    /// How objects are stored.
+    pub stored_as: StoredAs,
+    /// How much at a time, and how fast.
+    pub tuning: Tuning,
 }
 
 impl S3Config {
@@ -70,6 +113,9 @@ impl S3Config {
             credentials,
             retry: Policy::default(),
             proxies: ProxyRules::default(),
+            dialect: Dialect::default(),
+            stored_as: StoredAs::default(),
+            tuning: Tuning::default(),
         }
     }
 
@@ -84,14 +130,14 @@ impl S3Config {
         let bucket = bare_bucket(&options.bucket);
         check_bucket(bucket)?;
         let found = resolve(&options.keys, env)?;
-        let (endpoint, disable_tls) = match options.endpoint.filter(|e| !e.is_empty()) {
+        let (endpoint, disable_tls) = match options.endpoint.clone().filter(|e| !e.is_empty()) {
             Some(endpoint) => (endpoint, options.disable_tls),
             None => match Endpoint::url_from_env(env).or(found.endpoint_url) {
                 Some(url) => {
                     let (endpoint, plain) = Endpoint::from_url(&url)?;
                     (endpoint, plain || options.disable_tls)
                 }
-                None => (DEFAULT_ENDPOINT.to_string(), options.disable_tls),
+                None => (own_endpoint(&options, env)?, options.disable_tls),
             },
         };
         let roots = options
@@ -111,8 +157,14 @@ impl S3Config {
                 .or(found.region),
             root_ca_pem: roots.collect(),
             credentials: found.credentials,
-            retry: options.retry,
+            retry: options
+                .tuning
+                .timeout
+                .map_or_else(Policy::default, Policy::with_limit),
             proxies: ProxyRules::from_env(env),
+            dialect: options.dialect.with_env(env)?,
+            stored_as: options.stored_as,
+            tuning: options.tuning,
         };
         config.parsed_endpoint()?;
         Ok(config)
@@ -126,8 +178,26 @@ impl S3Config {
             return Err(Error::usage(format!("{region:?} is not a region"))
                 .hint("write for example eu-west-1"));
         }
-        Endpoint::parse(&self.endpoint, self.disable_tls)
+        Endpoint::parse(&self.endpoint, self.disable_tls)?.with(self.dialect)
     }
+}
+
+/// The endpoint where none is given anywhere: the provider's, for the region.
+fn own_endpoint(options: &S3Options, env: Env<'_>) -> Result<String> {
+    let Some(provider) = options.dialect.provider.filter(|p| p.id != "aws") else {
+        return Ok(DEFAULT_ENDPOINT.to_string());
+    };
+    let region = options.region.clone().or_else(|| region::from_env(env));
+    provider.endpoint(region.as_deref()).ok_or_else(|| {
+        let error = Error::usage(format!(
+            "--provider {} does not say where it is",
+            provider.id
+        ));
+        match provider.forms() {
+            forms if forms.is_empty() => error.hint("give its --endpoint"),
+            forms => error.hint(format!("give its --endpoint: {forms}")),
+        }
+    })
 }
 
 /// Without `s3://` and a slash at the end.

@@ -255,3 +255,41 @@ fn folders_are_absolute_and_compared_so() {
     assert!(connect_filesystem(&FilesystemArgs::default(), &env, &file).is_ok());
     assert!(error(init_filesystem(&FilesystemArgs::default(), &env, &file)).contains("--path"));
 }
+
+#[test]
+fn the_manner_of_speaking_follows_the_same_rules() {
+    let text = format!("{FILE}s3_provider = \"minio\"\naddressing = \"path\"\ntimeout = \"30s\"\n");
+    let file = file(&text);
+    let env = Env::default();
+    let said = |resolved: Resolved| place(resolved).manner;
+    let new = said(init_s3(&flags(&[("--bucket", "a")]), &env, &file).unwrap());
+    assert_eq!(new, Manner::default());
+    let kept = said(
+        other(
+            &flags(&[("--sse", "AES256")]),
+            &FilesystemArgs::default(),
+            &env,
+            &file,
+        )
+        .unwrap(),
+    );
+    assert_eq!(kept.recorded[0].as_deref(), Some("minio"));
+    assert_eq!(kept.recorded[3].as_deref(), Some("AES256"));
+    assert_eq!(kept.read[3].as_deref(), Some("30s"));
+    let differs = error(other(
+        &flags(&[("--provider", "aws")]),
+        &FilesystemArgs::default(),
+        &env,
+        &file,
+    ));
+    assert!(
+        differs.contains("--provider \"aws\" does not match s3_provider \"minio\""),
+        "{differs}"
+    );
+    let wrong = error(init_s3(
+        &flags(&[("--bucket", "a"), ("--connections", "many")]),
+        &env,
+        &file,
+    ));
+    assert!(wrong.contains("--connections"), "{wrong}");
+}
