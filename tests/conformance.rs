@@ -10,7 +10,7 @@ use corso::storage::memory::MemoryStorage;
 use corso::storage::s3::{S3Config, S3Storage};
 use std::path::Path;
 use std::time::Duration;
-use support::{Keys, Moto, Rclone, S3Options, S3Server, temp_dir};
+use support::{Keys, Moto, Rclone, S3Options, S3Server, Versitygw, temp_dir};
 
 #[test]
 fn filesystem() {
@@ -145,6 +145,16 @@ fn rclone() {
 #[test]
 fn moto() {
     let Some(server) = Moto::start(&[BUCKET]) else {
+        return;
+    };
+    let report = run_s3(server.endpoint(), server.keys(), None);
+    assert!(report.conditional_puts);
+    assert_eq!(report.ghosts, [""; 0]);
+}
+
+#[test]
+fn versitygw() {
+    let Some(server) = Versitygw::start(&[BUCKET]) else {
         return;
     };
     let report = run_s3(server.endpoint(), server.keys(), None);

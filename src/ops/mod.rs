@@ -13,3 +13,4 @@ pub mod survey;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod undelete;
+pub mod validate;

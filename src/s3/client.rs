@@ -6,14 +6,14 @@ use super::download::Pace;
 use super::endpoint::Endpoint;
 use super::gate::Gate;
 use super::meter::Meter;
+pub use super::outcome::{Answer, Cause, Failure, Limits};
 use super::provider::Provider;
 use super::region::is_wrong_region;
 use super::request::{Action, Request};
-use super::response::S3Error;
-use super::response::xml::MAX_XML;
+use super::response::{S3Error, looks_like_html};
 use super::retry::{Attempts, Policy, Verdict, jitter, judge_broken, judge_error, retry_after};
 use super::sigv4::{Signer, ToSign};
-use super::transport::{Broken, HttpRequest, HttpResponse, Transport};
+use super::transport::{Broken, BrokenKind, HttpRequest, HttpResponse, Transport};
 use super::{canonical, download};
 use crate::storage::Usage;
 use crate::units::{MIB, Time};
@@ -31,75 +31,6 @@ const EXPECT_ABOVE: usize = MIB as usize;
 const MAX_ERROR: u64 = 64 * 1024;
 /// An attempt that brought this much of a body renews the time limit.
 const PROGRESS: u64 = 256 * 1024;
-
-/// An answer of status 2xx.
-#[derive(Debug)]
-pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// Lower-case names.
-    pub headers: Vec<(String, String)>,
-    /// Empty for HEAD.
-    pub body: Vec<u8>,
-    /// The server's clock, where it said.
-    pub date: Option<Time>,
-    /// How long the last attempt took up to its headers.
-    pub took: Duration,
-    /// How many attempts were made.
-    pub attempts: u32,
-}
-
-impl Answer {
-    /// The first header of that name.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers
-            .iter()
-            .find(|(n, _)| n == name)
-            .map(|(_, v)| v.as_str())
-    }
-}
-
-/// Why there is no answer of status 2xx.
-#[derive(Clone, Debug)]
-pub enum Cause {
-    /// The server refused.
-    Service(S3Error),
-    /// The network failed.
-    Broken(Broken),
-    /// The body is longer than the limit that was given.
-    TooLong(u64),
-    /// The moment after which it must not be sent has passed.
-    TooLate,
-    /// The answer makes no sense.
-    Nonsense(String),
-}
-
-/// A failure after all attempts.
-#[derive(Clone, Debug)]
-pub struct Failure {
-    /// Of the last attempt.
-    pub cause: Cause,
-    /// How many attempts were made.
-    pub attempts: u32,
-}
-
-/// What one call may do.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest body that is read.
-    pub body: u64,
-    /// Latest moment at which it may be sent.
-    pub not_after: Option<Time>,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Limits {
-            body: MAX_XML,
-            not_after: None,
-        }
-    }
-}
 
 /// See the module.
 pub struct Client {
@@ -325,6 +256,14 @@ impl Client {
         if !(200..300).contains(&response.status) {
             let retry_after = retry_after(response.header("retry-after"), date);
             let error = self.read_error(request, response);
+            if error.status == 416 && !partial.is_empty() {
+                // There is no more, though more was announced: one of the two was wrong on the way.
+                partial.clear();
+                return Err(fault(Cause::Broken(Broken {
+                    kind: BrokenKind::Other,
+                    message: "the answers disagree on the object's length".into(),
+                })));
+            }
             if judge_error(&error) == Verdict::Throttled {
                 permit.slow_down();
             }
@@ -335,7 +274,7 @@ impl Client {
         }
         let before = partial.len();
         let (status, headers) = (response.status, response.headers.clone());
-        let web_page = is_web_page(&response);
+        let typed_html = is_html(&response);
         let read = match request.method {
             "HEAD" => Ok(()),
             _ => download::read_body(request, response, limits.body, self.pace, partial),
@@ -350,7 +289,7 @@ impl Client {
         }
         let body = std::mem::take(partial);
         let inside = match request.action {
-            _ if web_page => Some(S3Error::web_page(status, &body)),
+            _ if typed_html && looks_like_html(&body) => Some(S3Error::web_page(status, &body)),
             Action::GetObject => None,
             _ => S3Error::inside_success(status, &body),
         };
@@ -450,9 +389,9 @@ impl Client {
     }
 }
 
-/// Objects of ours have no type, and S3 says everything else in XML: whatever sends HTML is something in between, such as
-/// the login page of a network.
-fn is_web_page(response: &HttpResponse) -> bool {
+/// Objects of ours have no type, and S3 says everything else in XML: whatever sends a page of HTML is something in
+/// between, such as the login page of a network. (Some servers put the type on empty answers.)
+fn is_html(response: &HttpResponse) -> bool {
     let kind = response.header("content-type").unwrap_or_default();
     kind.trim_start()
         .to_ascii_lowercase()

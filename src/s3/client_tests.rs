@@ -334,3 +334,22 @@ fn a_web_page_is_no_answer() {
         "{said}"
     );
 }
+
+#[test]
+fn lengths_that_disagree_start_over() {
+    let (client, _) = client(vec![
+        Reply::Torn(10, b"0123".to_vec()),
+        error(416, "InvalidRange"),
+        ok(b"0123"),
+    ]);
+    assert_eq!(get(&client).unwrap().body, b"0123");
+}
+
+#[test]
+fn a_type_without_a_page_is_no_page() {
+    let typed = vec![("content-type", "text/html; charset=utf-8".to_string())];
+    let (client, _) = client(vec![Reply::Answer(200, typed, Vec::new())]);
+    client
+        .send(&request::delete_object("k"), Limits::default())
+        .unwrap();
+}

@@ -53,6 +53,7 @@ pub(super) fn read_body(
     }
     // One byte more than allowed tells a body that is too long from one that just fits.
     let most = wanted.unwrap_or(room.saturating_add(1));
+    let response_range = response.header("content-range").map(str::to_owned);
     let mut reader = Paced::new(response.body, pace);
     discard(&mut reader, skip)?;
     into.reserve(rest.unwrap_or(0).min(most).min(32 * MIB) as usize);
@@ -63,10 +64,24 @@ pub(super) fn read_body(
     if wanted.is_none() && read > room {
         return Err(Cause::TooLong(limit.saturating_add(1)));
     }
-    match rest {
-        Some(rest) if read < rest.min(most) => Err(ended_early(read, rest)),
+    // What the range says to be there counts, too: lengths have been rewritten on the way.
+    let promised = range_length(&response_range, skip).map(|length| length.min(most));
+    match rest.map(|rest| rest.min(most)).max(promised) {
+        Some(rest) if read < rest => Err(ended_early(read, rest)),
         _ => Ok(()),
     }
+}
+
+/// How many bytes `bytes 10-19/100` promises after the first `skip`.
+fn range_length(content_range: &Option<String>, skip: u64) -> Option<u64> {
+    let (span, _) = content_range
+        .as_deref()?
+        .trim()
+        .strip_prefix("bytes")?
+        .split_once('/')?;
+    let (first, last) = span.trim().split_once('-')?;
+    let (first, last): (u64, u64) = (first.parse().ok()?, last.parse().ok()?);
+    last.checked_sub(first)?.checked_add(1)?.checked_sub(skip)
 }
 
 /// How slowly a body may come. A connection may stay alive for ever with a byte now and then.
@@ -232,6 +247,22 @@ mod tests {
         )
         .unwrap();
         assert_eq!(into, b"234");
+    }
+
+    #[test]
+    fn a_body_shorter_than_its_range_is_torn() {
+        let headers = [("content-length", "2"), ("content-range", "bytes 2-4/10")];
+        let mut into = Vec::new();
+        let request = get_object_range("k", 2, 3);
+        let torn = read_body(
+            &request,
+            answer(206, &headers, b"23"),
+            3,
+            Pace::default(),
+            &mut into,
+        );
+        assert!(matches!(torn, Err(Cause::Broken(_))), "{torn:?}");
+        assert_eq!(into, b"23");
     }
 
     #[test]

@@ -16,6 +16,7 @@ pub mod endpoint;
 pub mod explain;
 pub mod gate;
 pub mod meter;
+mod outcome;
 pub mod provider;
 pub mod proxy;
 pub mod rate;

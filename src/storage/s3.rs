@@ -15,7 +15,7 @@ use crate::s3::explain::explain;
 use crate::s3::provider::{Checksum, ListDialect};
 use crate::s3::rate::Rate;
 use crate::s3::request::{self, ListPage, Put, Request};
-use crate::s3::response::{parse_list, parse_location};
+use crate::s3::response::{Listed as Page, parse_list, parse_location};
 use crate::s3::tls::TlsOptions;
 use crate::s3::transport::{Network, Rates, Timeouts, Transport};
 use crate::units::Time;
@@ -24,6 +24,9 @@ use std::time::Duration;
 
 /// More pages than any bucket of ours has: a server whose listing never ends is not believed for ever.
 const MAX_PAGES: u32 = 1_000_000;
+
+/// How often an answer that makes no sense is asked for.
+const MAX_PARSES: u32 = 3;
 
 /// A bucket and a prefix in it. Cheap to share between threads.
 pub struct S3Storage {
@@ -182,6 +185,22 @@ impl S3Storage {
         }
     }
 
+    /// A page and its answer. One that makes no sense, such as one that was cut short on the way, is asked for anew.
+    fn list_page(&self, request: &Request<'_>) -> Result<(Answer, Page)> {
+        let mut attempts = 0;
+        loop {
+            let answer = self.send(request, Limits::default())?;
+            attempts += 1;
+            match parse_list(&answer.body) {
+                Ok(page) => return Ok((answer, page)),
+                Err(_) if attempts < MAX_PARSES => {}
+                Err(why) => {
+                    return Err(damaged_answer(&format!("listing {:?}", self.prefix), &why));
+                }
+            }
+        }
+    }
+
     fn place_by_listing(&self) -> Result<()> {
         let request = request::list_objects(ListPage {
             prefix: &self.prefix,
@@ -332,11 +351,9 @@ impl Storage for S3Storage {
                 continuation: token.as_deref(),
                 ..self.page()
             });
-            let answer = self.send(&request, Limits::default())?;
+            let (answer, page) = self.list_page(&request)?;
             let ended = self.date_of(&answer);
             let began = *began.get_or_insert_with(|| ended.minus(whole_seconds(answer.took)));
-            let page = parse_list(&answer.body)
-                .map_err(|why| damaged_answer(&format!("listing {full:?}"), &why))?;
             for object in page.objects {
                 let Some(key) = object.key.strip_prefix(&self.prefix) else {
                     continue;

@@ -39,7 +39,10 @@ pub fn answer(request: &Logged) -> Option<Answer> {
 
 fn page(status: u16, title: &str, more: &[(&'static str, &str)]) -> Answer {
     let mut headers = vec![("content-type", "text/html".to_owned())];
-    headers.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+    headers.extend(
+        more.iter()
+            .map(|(name, value)| (*name, (*value).to_owned())),
+    );
     let body = format!("<!DOCTYPE html><html><head><title>{title}</title></head></html>");
     Answer::Respond(status, headers, body)
 }
@@ -51,8 +54,10 @@ pub fn strict_proxy() -> String {
     std::thread::spawn(move || {
         for mut client in listener.incoming().flatten() {
             let lines = BufReader::new(client.try_clone().unwrap()).lines();
-            let head = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
-            drop(head.count());
+            let head = lines
+                .map_while(Result::ok)
+                .take_while(|line| !line.is_empty());
+            let _ = head.count();
             let _ = client.write_all(
                 b"HTTP/1.1 407 Proxy Authentication Required\r\nProxy-Authenticate: Basic\r\n\
                   Content-Length: 0\r\nConnection: close\r\n\r\n",

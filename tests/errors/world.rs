@@ -193,7 +193,14 @@ impl World {
     pub fn stored(&self) -> Vec<PathBuf> {
         let mut roots = vec![self.folder.path().to_owned()];
         roots.extend(
-            [&self.s3s, &self.tls, &self.regional, &self.skewed, &self.odd].map(|s| s.root().to_owned()),
+            [
+                &self.s3s,
+                &self.tls,
+                &self.regional,
+                &self.skewed,
+                &self.odd,
+            ]
+            .map(|s| s.root().to_owned()),
         );
         roots.extend(self.rclone.as_ref().map(Rclone::root));
         let in_roots = roots.iter().flat_map(|root| {

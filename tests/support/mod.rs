@@ -12,17 +12,21 @@ mod program;
 mod proxy;
 mod rclone;
 mod s3s_server;
+mod signed;
 mod tree;
+mod versitygw;
 
 pub use dice::Dice;
 pub use moto::Moto;
-pub use program::{Corso, Finished, PROGRAM};
+pub use program::{Corso, Finished, PROGRAM, finish_watched};
 pub use proxy::{Fault, Plan, Proxy, Seen};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};
+pub use signed::send as signed_send;
 pub use tree::{
     Print, assert_same_tree, files_below, fingerprint, make_tree, random_bytes, read_tree,
 };
+pub use versitygw::Versitygw;
 
 use std::path::PathBuf;
 

@@ -124,8 +124,17 @@ impl Corso {
     }
 }
 
+/// Runs `command` to the end, and shows `watch` its process id every few milliseconds meanwhile.
+pub fn finish_watched(mut command: Command, watch: &mut dyn FnMut(u32)) -> Finished {
+    finish_with(command.spawn().unwrap(), &[], watch)
+}
+
+fn finish(child: Child, input: &[u8]) -> Finished {
+    finish_with(child, input, &mut |_| {})
+}
+
 /// Waits for the end, with all pipes served at once.
-fn finish(mut child: Child, input: &[u8]) -> Finished {
+fn finish_with(mut child: Child, input: &[u8], watch: &mut dyn FnMut(u32)) -> Finished {
     let (stdin, mut stdout, mut stderr) = (
         child.stdin.take(),
         child.stdout.take().unwrap(),
@@ -146,6 +155,7 @@ fn finish(mut child: Child, input: &[u8]) -> Finished {
             if let Some(status) = child.try_wait().unwrap() {
                 break status;
             }
+            watch(child.id());
             if begin.elapsed() > LIMIT {
                 child.kill().unwrap();
             }

@@ -23,6 +23,14 @@ pub enum Fault {
     CutRequest(u64),
     /// The client gets so many bytes of the answer.
     CutAnswer(u64),
+    /// The server gets the request twice; the client hears the second answer.
+    Duplicate,
+    /// The answer's `Content-Length` is so much too large, or too small.
+    Length(i64),
+    /// The answer comes a few bytes at a time, with a pause after each piece.
+    Drip { bytes: usize, pause: Duration },
+    /// This status comes back before the body was read, and the connection is closed at once.
+    Early(u16),
     /// The request arrives, and is never answered; see [`Proxy::held`].
     Hold {
         /// After the server has answered, instead of before it hears of the request.
@@ -142,6 +150,8 @@ fn serve(shared: &Shared, mut client: TcpStream) -> std::io::Result<()> {
     match fault {
         Some(Fault::Reset) => return Ok(()),
         Some(Fault::Status(status)) => return refuse(&mut client, status),
+        Some(Fault::Early(status)) => return answer_early(&mut client, status),
+        Some(Fault::Duplicate) => return twice(shared, &mut client, &head, body),
         Some(Fault::Hold { answered: false }) => return hold(shared, &mut client),
         Some(Fault::Delay(time)) => thread::sleep(time),
         _ => {}
@@ -171,7 +181,11 @@ fn serve(shared: &Shared, mut client: TcpStream) -> std::io::Result<()> {
         Some(Fault::Hold { .. }) => 0,
         _ => u64::MAX,
     };
-    let copied = std::io::copy(&mut (&mut server).take(answer), &mut client);
+    let copied = match fault {
+        Some(Fault::Length(by)) => wrong_length(&mut server, &mut client, by),
+        Some(Fault::Drip { bytes, pause }) => drip(&mut server, &mut client, bytes, pause),
+        _ => std::io::copy(&mut (&mut server).take(answer), &mut client),
+    };
     if answer != u64::MAX {
         // What the server does with the request is done before the client can tell.
         let _ = std::io::copy(&mut server, &mut std::io::sink());
@@ -182,6 +196,94 @@ fn serve(shared: &Shared, mut client: TcpStream) -> std::io::Result<()> {
     let _ = client.shutdown(Shutdown::Both);
     let _ = upward.join();
     copied.map(drop)
+}
+
+/// The length that a head announces.
+fn content_length(head: &str) -> Option<usize> {
+    let line = head
+        .lines()
+        .find(|l| l.to_ascii_lowercase().starts_with("content-length:"))?;
+    line.split_once(':')?.1.trim().parse().ok()
+}
+
+/// Takes the whole request from the client and delivers it twice, one after the other.
+fn twice(
+    shared: &Shared,
+    client: &mut TcpStream,
+    head: &str,
+    mut body: Vec<u8>,
+) -> std::io::Result<()> {
+    let waits = |line: &&str| line.to_ascii_lowercase().starts_with("expect:");
+    if head.lines().any(|line| waits(&line)) {
+        client.write_all(b"HTTP/1.1 100 Continue\r\n\r\n")?;
+    }
+    let mut rest = vec![0; content_length(head).unwrap_or(0).saturating_sub(body.len())];
+    client.read_exact(&mut rest)?;
+    body.extend(rest);
+    let kept: Vec<&str> = head.split("\r\n").filter(|line| !waits(line)).collect();
+    let head = kept
+        .join("\r\n")
+        .replacen("\r\n", "\r\nConnection: close\r\n", 1);
+    let mut answer = Vec::new();
+    for _ in 0..2 {
+        let mut server = TcpStream::connect(*shared.upstream.lock().unwrap())?;
+        server.write_all(head.as_bytes())?;
+        server.write_all(&body)?;
+        answer.clear();
+        server.read_to_end(&mut answer)?;
+    }
+    client.write_all(&answer)?;
+    client.shutdown(Shutdown::Both)
+}
+
+/// Passes the answer on with another length in its head.
+fn wrong_length(server: &mut TcpStream, client: &mut TcpStream, by: i64) -> std::io::Result<u64> {
+    let Some((head, body)) = read_head(server)? else {
+        return Ok(0);
+    };
+    let right = content_length(&head).unwrap_or(0) as i64;
+    let lines = head
+        .split("\r\n")
+        .map(|line| match line.to_ascii_lowercase() {
+            l if l.starts_with("content-length:") => {
+                format!("Content-Length: {}", (right + by).max(0))
+            }
+            _ => line.to_owned(),
+        });
+    client.write_all(lines.collect::<Vec<_>>().join("\r\n").as_bytes())?;
+    client.write_all(&body)?;
+    std::io::copy(server, client)
+}
+
+fn drip(
+    server: &mut TcpStream,
+    client: &mut TcpStream,
+    bytes: usize,
+    pause: Duration,
+) -> std::io::Result<u64> {
+    let mut piece = vec![0; bytes.max(1)];
+    loop {
+        match server.read(&mut piece)? {
+            0 => return Ok(0),
+            got => client.write_all(&piece[..got])?,
+        }
+        thread::sleep(pause);
+    }
+}
+
+/// Refuses without reading on, as servers do that look at the head alone.
+fn answer_early(client: &mut TcpStream, status: u16) -> std::io::Result<()> {
+    let body = "<Error><Code>AccessDenied</Code><Message>injected</Message></Error>";
+    let head = format!(
+        "HTTP/1.1 {status} Injected\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    client.write_all(head.as_bytes())?;
+    client.write_all(body.as_bytes())?;
+    // What the client still sends meets a closed socket.
+    client.shutdown(Shutdown::Write)?;
+    thread::sleep(Duration::from_millis(50));
+    Ok(())
 }
 
 /// Everything up to the empty line, and what came with it.

@@ -33,6 +33,8 @@ pub enum RepoCommand {
     Check(Check),
     /// `corso repo repair`
     Repair(Repair),
+    /// `corso repo validate-provider`
+    Validate(Validate),
 }
 
 /// Create a new repository.
@@ -282,3 +284,32 @@ pub struct RepairSnapshots {
     #[argh(switch)]
     pub dry_run: bool,
 }
+
+/// Find out whether a place is fit for a repository, and what it can do.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "validate-provider", help_triggers("--help"))]
+pub struct Validate {
+    /// which place
+    #[argh(subcommand)]
+    pub place: ValidatePlace,
+}
+
+/// Which place is meant.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand)]
+pub enum ValidatePlace {
+    /// `corso repo validate-provider s3`
+    S3(ValidateS3),
+    /// `corso repo validate-provider filesystem`
+    Filesystem(ValidateFilesystem),
+}
+
+/// Ask a bucket for everything that Corso does, one thing at a time, below a prefix that is removed afterwards.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "s3", help_triggers("--help"))]
+pub struct ValidateS3 {}
+
+/// Ask a folder for everything that Corso does, in a folder below it that is removed afterwards.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(subcommand, name = "filesystem", help_triggers("--help"))]
+pub struct ValidateFilesystem {}

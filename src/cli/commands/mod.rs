@@ -16,11 +16,14 @@ mod repo_maintenance;
 mod repo_passphrase;
 mod repo_repair;
 mod repo_status;
+mod repo_validate;
 mod restore;
 
 use super::args::Command;
 use super::args::backup::BackupCommand;
-use super::args::repo::{ConnectPlace, InitPlace, KeyCommand, RepairCommand, RepoCommand};
+use super::args::repo::{
+    ConnectPlace, InitPlace, KeyCommand, RepairCommand, RepoCommand, ValidatePlace,
+};
 use super::place::{Provider, StorageChoice};
 use super::session::{Outcome, Session};
 use crate::crypto::Passphrase;
@@ -61,6 +64,10 @@ pub fn run(session: &Session) -> Result<Outcome> {
                 RepairCommand::Index(flags) => repo_repair::index(session, flags),
                 RepairCommand::Packs(flags) => repo_repair::packs(session, flags),
                 RepairCommand::Snapshots(flags) => repo_repair::snapshots(session, flags),
+            },
+            RepoCommand::Validate(validate) => match validate.place {
+                ValidatePlace::S3(_) => repo_validate::s3(session),
+                ValidatePlace::Filesystem(_) => repo_validate::filesystem(session),
             },
         },
         Command::Backup(backup) => match &backup.command {

@@ -121,6 +121,20 @@ pub const COMMANDS: &[CommandExtra] = &[
         ],
     },
     CommandExtra {
+        path: &["repo", "validate-provider", "s3"],
+        groups: &[S3],
+        usage: "--bucket NAME [flags]",
+        examples: &[
+            "corso repo validate-provider s3 --bucket backups --endpoint minio.example.net:9000",
+        ],
+    },
+    CommandExtra {
+        path: &["repo", "validate-provider", "filesystem"],
+        groups: &[Filesystem],
+        usage: "--path DIR [flags]",
+        examples: &["corso repo validate-provider filesystem --path /mnt/disk/backups"],
+    },
+    CommandExtra {
         path: &["backup", "create"],
         groups: &[S3, Filesystem, Passphrase],
         usage: "PATH... [flags]",

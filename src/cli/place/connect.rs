@@ -26,6 +26,14 @@ impl StorageChoice {
 }
 
 impl S3Place {
+    /// The bucket itself, with more than what [`Storage`] asks of it. As many requests at a time as `connections`, unless
+    /// the user said how many.
+    pub fn bucket(&self, env: &Env, connections: usize) -> Result<S3Storage> {
+        let mut config = self.config(env)?;
+        config.tuning.connections.get_or_insert(connections);
+        S3Storage::connect(config)
+    }
+
     fn config(&self, env: &Env) -> Result<S3Config> {
         let lookup = |name: &str| env.os(name).map(ToOwned::to_owned);
         let given = self.flag_keys.as_ref().map(|k| (k, "flags"));

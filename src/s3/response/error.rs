@@ -104,7 +104,8 @@ pub fn plain_region(text: &str) -> Option<String> {
     (plain && !text.is_empty() && text.len() <= 64).then(|| text.to_string())
 }
 
-fn looks_like_html(body: &[u8]) -> bool {
+/// Does a body begin as a web page does?
+pub fn looks_like_html(body: &[u8]) -> bool {
     let start: Vec<u8> = body
         .trim_ascii_start()
         .iter()

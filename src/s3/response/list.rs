@@ -20,6 +20,8 @@ pub struct ListedObject {
 pub struct Listed {
     /// In key order.
     pub objects: Vec<ListedObject>,
+    /// What keys have in common up to the delimiter, where one was given.
+    pub prefixes: Vec<String>,
     /// For the next page; `None` on the last.
     pub continuation: Option<String>,
 }
@@ -40,6 +42,12 @@ pub fn parse_list(body: &[u8]) -> Result<Listed, String> {
     for node in root.children.iter().filter(|n| n.name == "Contents") {
         page.objects.push(object(node, encoded)?);
     }
+    for node in root.children.iter().filter(|n| n.name == "CommonPrefixes") {
+        let raw = node
+            .text_of("Prefix")
+            .ok_or("a common prefix without a text")?;
+        page.prefixes.push(decoded(raw, encoded)?);
+    }
     if root
         .text_of("IsTruncated")
         .is_some_and(|t| t.trim() == "true")
@@ -53,8 +61,7 @@ pub fn parse_list(body: &[u8]) -> Result<Listed, String> {
     Ok(page)
 }
 
-fn object(node: &xml::Node, encoded: bool) -> Result<ListedObject, String> {
-    let raw = node.text_of("Key").ok_or("an object without a key")?;
+fn decoded(raw: &str, encoded: bool) -> Result<String, String> {
     let key = match encoded {
         // The form encoding: some servers write a space as `+`, and all write `+` itself as `%2B`.
         true => uri_decode(raw, true)
@@ -64,6 +71,12 @@ fn object(node: &xml::Node, encoded: bool) -> Result<ListedObject, String> {
     if key.len() > MAX_KEY {
         return Err("a key that is too long".into());
     }
+    Ok(key)
+}
+
+fn object(node: &xml::Node, encoded: bool) -> Result<ListedObject, String> {
+    let raw = node.text_of("Key").ok_or("an object without a key")?;
+    let key = decoded(raw, encoded)?;
     let size = node.text_of("Size").unwrap_or_default().trim();
     let size = size
         .parse()

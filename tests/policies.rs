@@ -1,0 +1,172 @@
+//! The policies that the README prints, enforced by a real server (versitygw): every command that they are for succeeds,
+//! and what they are against is refused.
+
+mod support;
+
+use serde_json::{Value, json};
+use std::path::Path;
+use support::{Corso, Keys, Versitygw, assert_same_tree, make_tree};
+
+const PASSPHRASE: &str = "correct horse battery staple";
+const WRITER: &str = "a writer may only write";
+
+/// The JSON block of the README below the mark `<!-- policy: NAME -->`.
+fn policy(name: &str) -> Value {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(readme).unwrap();
+    let mark = format!("<!-- policy: {name} -->");
+    let (_, rest) = text
+        .split_once(&mark)
+        .unwrap_or_else(|| panic!("no {mark}"));
+    let block = rest.split("```").nth(1).unwrap().trim_start_matches("json");
+    serde_json::from_str(block).unwrap_or_else(|e| panic!("policy {name}: {e}"))
+}
+
+/// A user's policies as the policy of the bucket: the same statements, each with its user.
+fn for_bucket(users: &[(&Keys, &str)]) -> String {
+    let mut all = Vec::new();
+    for (keys, name) in users {
+        let statements = policy(name)["Statement"].as_array().unwrap().clone();
+        for mut statement in statements {
+            statement["Principal"] = json!({ "AWS": [keys.access] });
+            all.push(statement);
+        }
+    }
+    json!({ "Version": "2012-10-17", "Statement": all }).to_string()
+}
+
+fn home(keys: &Keys, passphrase: &str) -> Corso {
+    Corso::new()
+        .env("CORSO_PASSPHRASE", passphrase)
+        .env("AWS_ACCESS_KEY_ID", &keys.access)
+        .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
+}
+
+fn at<'a>(endpoint: &'a str, words: &[&'a str]) -> Vec<&'a str> {
+    let place = [
+        "--bucket",
+        "corso-test",
+        "--disable-tls",
+        "--endpoint",
+        endpoint,
+    ];
+    [words, &place].concat()
+}
+
+#[test]
+fn valid_json() {
+    for name in ["full", "backup", "restore"] {
+        let policy = policy(name);
+        assert_eq!(policy["Version"], "2012-10-17");
+        assert!(!policy["Statement"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn three_hosts() {
+    let Some(server) = Versitygw::start(&["corso-test"]) else {
+        return;
+    };
+    let [full, backup, restore] =
+        ["fullhost", "backuphost", "restorehost"].map(|name| server.add_user(name));
+    server.set_policy(
+        "corso-test",
+        &for_bucket(&[(&full, "full"), (&backup, "backup"), (&restore, "restore")]),
+    );
+    let endpoint = server.endpoint();
+    let host = home(&full, PASSPHRASE);
+    let source = host.home().join("source");
+    make_tree(&source, 3, 20, 500_000);
+    let id = everything(&host, &endpoint, &source);
+    only_backups(&backup, &endpoint, &source);
+    only_restores(&restore, &endpoint, &source, &id);
+}
+
+/// Every command, with the full key's policy. Gives the id of a backup that stays.
+fn everything(host: &Corso, endpoint: &str, source: &Path) -> String {
+    let from = source.to_str().unwrap();
+    host.ok(&at(endpoint, &["repo", "init", "s3", "--grace", "0"]));
+    host.ok(&at(endpoint, &["repo", "connect", "s3"]));
+    host.ok(&[
+        "repo",
+        "key",
+        "add",
+        "--role",
+        "writer",
+        "--label",
+        "w",
+        "--new-passphrase",
+        WRITER,
+    ]);
+    host.ok(&["repo", "key", "list"]);
+    host.ok(&["repo", "update-passphrase", "--new-passphrase", PASSPHRASE]);
+    host.ok(&["repo", "status"]);
+    let create = || -> String {
+        let made = host.ok(&["backup", "create", "--json", from]);
+        let made: Value = serde_json::from_str(&made.stdout).unwrap();
+        made["snapshot"].as_str().unwrap().to_owned()
+    };
+    let first = create();
+    std::fs::write(source.join("more"), vec![3; 100_000]).unwrap();
+    let second = create();
+    host.ok(&["backup", "list"]);
+    host.ok(&["backup", "details", "latest"]);
+    host.ok(&["backup", "pin", &second]);
+    host.ok(&["backup", "unpin", &second]);
+    host.ok(&["backup", "delete", &first]);
+    host.ok(&["backup", "undelete", &first]);
+    host.ok(&["backup", "forget", "--keep-last", "1"]);
+    host.ok(&["repo", "maintenance"]);
+    host.ok(&["repo", "maintenance"]);
+    host.ok(&["repo", "check", "--read-data"]);
+    host.ok(&["repo", "repair", "index"]);
+    host.ok(&["repo", "repair", "packs"]);
+    host.ok(&["repo", "repair", "snapshots"]);
+    host.ok(&["restore", "latest", "--destination", "out"]);
+    assert_same_tree(
+        source,
+        &host
+            .home()
+            .join("out")
+            .join(source.strip_prefix("/").unwrap()),
+    );
+    let report = host.ok(&at(
+        endpoint,
+        &["repo", "validate-provider", "s3", "--json"],
+    ));
+    let report: Value = serde_json::from_str(&report.stdout).unwrap();
+    assert_eq!(report["missing_permissions"], json!([]), "{report:#}");
+    second
+}
+
+/// A writer key's host adds backups, and deletes, overwrites and reads nothing.
+fn only_backups(keys: &Keys, endpoint: &str, source: &Path) {
+    let host = home(keys, WRITER);
+    host.ok(&at(endpoint, &["repo", "connect", "s3"]));
+    host.ok(&["backup", "create", source.to_str().unwrap()]);
+    host.ok(&["backup", "create", source.to_str().unwrap()]);
+    let (status, _) = support::signed_send(endpoint, keys, "DELETE", "/corso-test/config", "", b"");
+    assert_eq!(status, 403, "config may not be deleted");
+    let (status, _) = support::signed_send(endpoint, keys, "PUT", "/corso-test/config", "", b"x");
+    assert_eq!(status, 403, "config may not be overwritten");
+}
+
+/// Reads everything and changes nothing.
+fn only_restores(keys: &Keys, endpoint: &str, source: &Path, id: &str) {
+    let host = home(keys, PASSPHRASE);
+    host.ok(&at(endpoint, &["repo", "connect", "s3"]));
+    host.ok(&["repo", "status"]);
+    host.ok(&["backup", "list"]);
+    host.ok(&["backup", "details", id]);
+    host.ok(&["repo", "check", "--read-data"]);
+    host.ok(&["restore", id, "--destination", "out"]);
+    assert_same_tree(
+        source,
+        &host
+            .home()
+            .join("out")
+            .join(source.strip_prefix("/").unwrap()),
+    );
+    host.fails(&["backup", "create", source.to_str().unwrap()], 13);
+    host.fails(&["backup", "delete", id], 13);
+}
