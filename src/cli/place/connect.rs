@@ -4,10 +4,15 @@ use super::{S3Place, StorageChoice};
 use crate::cli::env::Env;
 use crate::error::Result;
 use crate::s3::credentials::{Chain, Credentials};
+use crate::s3::retry::Policy;
 use crate::storage::Storage;
 use crate::storage::filesystem::FilesystemStorage;
 use crate::storage::s3::{S3Config, S3Options, S3Storage};
 use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a question may go without an answer, where nobody waits for a backup.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl StorageChoice {
     /// The storage. An endpoint that an AWS profile gave is noted in the choice, for the configuration file.
@@ -27,10 +32,14 @@ impl StorageChoice {
 
 impl S3Place {
     /// The bucket itself, with more than what [`Storage`] asks of it. As many requests at a time as `connections`, unless
-    /// the user said how many.
+    /// the user said how many; and with less patience, since some of what is asked is meant to fail.
     pub fn bucket(&self, env: &Env, connections: usize) -> Result<S3Storage> {
         let mut config = self.config(env)?;
         config.tuning.connections.get_or_insert(connections);
+        if config.tuning.timeout.is_none() {
+            config.tuning.timeout = Some(PATIENCE);
+            config.retry = Policy::with_limit(PATIENCE);
+        }
         S3Storage::connect(config)
     }
 

@@ -2,7 +2,7 @@
 
 use super::permissions::Granted;
 use super::report::{Group, Report, Verdict};
-use super::scratch::{Scratch, said, service};
+use super::scratch::{Scratch, is_missing, said, service};
 use crate::id::Id;
 use crate::s3::request::{self, Put, Request};
 use base64::Engine;
@@ -34,23 +34,19 @@ fn plain<'a>(scratch: &Scratch<'_>, name: &str, body: &'a [u8], put: Put<'_>) ->
     request::put_object(&scratch.key(name), body, &Id::sha256(body), put)
 }
 
-/// Was a put with something wrong in it refused?
+/// Was a put with something wrong in it refused? Some say so as an error of their own.
 fn refused(scratch: &Scratch<'_>, report: &mut Report, name: &'static str, request: &Request<'_>) {
+    let not_stored = || {
+        let get = request::get_object(&request.key);
+        scratch.send(&get).is_err_and(|f| is_missing(&f))
+    };
+    let harmless = "damage on the way would be found at the next read";
     let (verdict, detail) = match scratch.send(request) {
-        Err(f) if service(&f).is_some_and(|e| (400..500).contains(&e.status)) => {
+        Err(f) if service(&f).is_some_and(|e| e.status < 500) || not_stored() => {
             (Verdict::Fine, format!("refused ({})", said(&f)))
         }
-        Err(f) => (
-            Verdict::NotNeeded,
-            format!(
-                "{}; damage on the way would be found at the next read",
-                said(&f)
-            ),
-        ),
-        Ok(_) => (
-            Verdict::NotNeeded,
-            "not looked at; damage on the way would be found at the next read".to_owned(),
-        ),
+        Err(f) => (Verdict::NotNeeded, format!("{}; {harmless}", said(&f))),
+        Ok(_) => (Verdict::NotNeeded, format!("not looked at; {harmless}")),
     };
     report.add(GROUP, name, verdict, detail);
 }

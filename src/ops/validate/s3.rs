@@ -33,7 +33,7 @@ pub fn s3(storage: &S3Storage, observer: &dyn Observer) -> Result<Report> {
     };
     let result = ask(&scratch, &mut report, observer);
     observer.event(Event::Phase("removing what was put"));
-    report.left_behind = scratch.remove(&["permission".to_owned()]);
+    report.left_behind = scratch.remove();
     report.clock_ms = client.clock().skew_ms();
     result.map(|()| report)
 }

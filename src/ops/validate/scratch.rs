@@ -5,9 +5,11 @@ use crate::error::{Error, Result};
 use crate::id::Id;
 use crate::s3::client::{Answer, Cause, Client, Failure, Limits};
 use crate::s3::explain::explain;
-use crate::s3::request::{self, ListPage, Put, Request};
+use crate::s3::request::{self, Action, ListPage, Put, Request};
 use crate::s3::response::{Listed, S3Error, parse_list};
 use crate::units::MIB;
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
 
 /// Largest object that is put, in bytes.
 pub const LARGE: usize = MIB as usize;
@@ -33,6 +35,8 @@ pub struct Scratch<'a> {
     pub client: &'a Client,
     /// Ends with a slash.
     pub prefix: String,
+    /// Whole keys of all that was put: listings of odd keys are not to be relied on.
+    made: Mutex<BTreeSet<String>>,
 }
 
 impl<'a> Scratch<'a> {
@@ -41,6 +45,7 @@ impl<'a> Scratch<'a> {
         Ok(Scratch {
             client,
             prefix: format!("{prefix}{}/", name()?),
+            made: Mutex::default(),
         })
     }
 
@@ -55,7 +60,13 @@ impl<'a> Scratch<'a> {
             body: 2 * MIB,
             not_after: None,
         };
-        self.client.send(request, limits)
+        let result = self.client.send(request, limits);
+        let refused = |f: &Failure| service(f).is_some_and(|e| (400..500).contains(&e.status));
+        if request.action == Action::PutObject && !result.as_ref().is_err_and(refused) {
+            let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+            made.insert(request.key.clone());
+        }
+        result
     }
 
     /// A put without anything special.
@@ -111,21 +122,20 @@ impl<'a> Scratch<'a> {
         explain(self.client, request, failure)
     }
 
-    /// Removes everything below the prefix that the storage lists, and `names`. Gives what stays.
-    pub fn remove(&self, names: &[String]) -> Vec<String> {
-        let mut all = self.list("", None).unwrap_or_default();
-        all.extend(
-            names
-                .iter()
-                .filter(|name| !all.contains(name))
-                .cloned()
-                .collect::<Vec<_>>(),
-        );
-        all.retain(|name| {
-            self.send(&request::delete_object(&self.key(name)))
-                .is_err_and(|f| !is_missing(&f))
-        });
-        all.iter().map(|name| self.key(name)).collect()
+    /// Removes what was put, and what is listed all the same. Gives what stays.
+    pub fn remove(&self) -> Vec<String> {
+        let mut keys = self
+            .made
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone();
+        let listed = self.list("", None).unwrap_or_default();
+        keys.extend(listed.iter().map(|name| self.key(name)));
+        let stays = |key: &String| {
+            let deleted = self.send(&request::delete_object(key));
+            deleted.is_err_and(|f| !is_missing(&f))
+        };
+        keys.into_iter().filter(stays).collect()
     }
 }
 
