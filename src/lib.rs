@@ -4,6 +4,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+mod command;
 pub mod error;
 pub mod id;
 pub mod units;

@@ -247,6 +247,28 @@ pub const EXTRAS: &[Extra] = &[
         ..NONE
     },
     Extra {
+        flag: "--assume-role-arn",
+        key: "assume_role_arn",
+        ..NONE
+    },
+    Extra {
+        flag: "--assume-role-external-id",
+        key: "assume_role_external_id",
+        ..NONE
+    },
+    Extra {
+        flag: "--assume-role-session-name",
+        key: "assume_role_session_name",
+        default: "made up",
+        ..NONE
+    },
+    Extra {
+        flag: "--assume-role-duration",
+        key: "assume_role_duration",
+        default: "15m",
+        ..NONE
+    },
+    Extra {
         flag: "--path",
         key: "path",
         raw: true,
@@ -378,6 +400,22 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     (
         "AWS_USE_DUALSTACK_ENDPOINT, AWS_USE_FIPS_ENDPOINT",
         "true for AWS's endpoints with IPv6, and with validated cryptography",
+    ),
+    (
+        "AWS_WEB_IDENTITY_TOKEN_FILE, AWS_ROLE_ARN, AWS_ROLE_SESSION_NAME",
+        "keys for a token of another identity provider",
+    ),
+    (
+        "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI, AWS_CONTAINER_CREDENTIALS_FULL_URI",
+        "where a container gets keys",
+    ),
+    (
+        "AWS_EC2_METADATA_DISABLED, AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        "whether and where an EC2 instance asks for keys",
+    ),
+    (
+        "AWS_ENDPOINT_URL_STS, AWS_ENDPOINT_URL_SSO, AWS_ENDPOINT_URL_SSO_OIDC",
+        "URLs of the services that give keys",
     ),
     (
         "CORSO_CACHE_DIR, XDG_CACHE_HOME",

@@ -6,10 +6,10 @@ use super::value::OsArg;
 use crate::error::{Error, Kind, Result};
 use crate::report::printable;
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Read};
+use std::io::IsTerminal;
 use std::path::Path;
-use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Stdio;
+use std::time::Duration;
 use zeroize::Zeroizing;
 
 /// A passphrase's bytes, wiped when dropped.
@@ -216,77 +216,12 @@ fn first_line(bytes: &[u8]) -> Secret {
 }
 
 fn from_command(command: &OsStr, source: &str, limit: Duration) -> Result<Secret> {
-    let failed = |why: String| {
-        Error::new(
-            Kind::PassphraseMissing,
-            format!("the command of {source} {why}"),
-        )
-    };
-    let started = Instant::now();
-    let mut child = shell(command)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|e| failed(format!("could not be started: {e}")))?;
-    let (sender, receiver) = crossbeam_channel::bounded(1);
-    if let Some(output) = child.stdout.take() {
-        std::thread::spawn(move || {
-            let mut bytes = Zeroizing::new(Vec::with_capacity(LIMIT as usize + 1));
-            let read = output.take(LIMIT + 1).read_to_end(&mut bytes);
-            // Nobody listens any more once the time is over.
-            let _ = sender.send(read.map(|_| bytes));
-        });
-    }
-    let give_up = |child: &mut std::process::Child, why: String| {
-        // The command may have ended by itself by now; then there is nothing to kill.
-        let _ = child.kill();
-        let _ = child.wait();
-        failed(why)
-    };
-    let bytes = match receiver.recv_timeout(limit) {
-        Ok(Ok(bytes)) if bytes.len() as u64 > LIMIT => {
-            return Err(give_up(&mut child, "printed more than 64 KiB".into()));
-        }
-        Ok(Ok(bytes)) => bytes,
-        Ok(Err(e)) => return Err(give_up(&mut child, format!("could not be read: {e}"))),
-        Err(_) => {
-            return Err(give_up(
-                &mut child,
-                format!("did not end within {} seconds", limit.as_secs()),
-            ));
-        }
-    };
-    loop {
-        match child.try_wait() {
-            Ok(Some(status)) if status.success() => return Ok(first_line(&bytes)),
-            Ok(Some(status)) => return Err(failed(format!("failed ({status})"))),
-            Ok(None) if started.elapsed() < limit => std::thread::sleep(Duration::from_millis(5)),
-            Ok(None) => {
-                return Err(give_up(
-                    &mut child,
-                    format!("did not end within {} seconds", limit.as_secs()),
-                ));
-            }
-            Err(e) => return Err(failed(format!("could not be waited for: {e}"))),
-        }
-    }
-}
-
-#[cfg(unix)]
-fn shell(command: &OsStr) -> Command {
-    let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command);
-    shell
-}
-
-#[cfg(windows)]
-fn shell(command: &OsStr) -> Command {
-    use std::os::windows::process::CommandExt;
-    let mut shell = Command::new("cmd");
-    let mut line = std::ffi::OsString::from("/C ");
-    line.push(command);
-    shell.raw_arg(line);
-    shell
+    let output = crate::command::output(command, Stdio::null(), LIMIT, limit);
+    let output = output.map_err(|why| {
+        let message = format!("the command of {source} {why}");
+        Error::new(Kind::PassphraseMissing, message)
+    })?;
+    Ok(first_line(&output))
 }
 
 #[cfg(test)]

@@ -3,8 +3,10 @@
 mod connect;
 mod manner;
 mod resolve;
+pub mod role;
 
 use crate::error::{Error, Result};
+use crate::s3::credentials::Role;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -81,6 +83,10 @@ pub struct S3Place {
     pub file_keys: Option<KeyPair>,
     /// Provider, addressing, storage class and the like.
     pub manner: Manner,
+    /// The role to assume with the keys.
+    pub role: Option<Role>,
+    /// Where the keys came from, once the storage has been set up.
+    pub keys_from: Option<String>,
 }
 
 impl StorageChoice {

@@ -1,7 +1,7 @@
 //! The client of one bucket: signs, sends, watches the clock and the region, tries again, counts.
 
 use super::clock::{Clock, parse_http_date};
-use super::credentials::Credentials;
+use super::credentials::{CredentialProvider, Credentials};
 use super::download::Pace;
 use super::endpoint::Endpoint;
 use super::gate::Gate;
@@ -11,7 +11,10 @@ use super::provider::Provider;
 use super::region::is_wrong_region;
 use super::request::{Action, Request};
 use super::response::{S3Error, looks_like_html};
-use super::retry::{Attempts, Policy, Verdict, jitter, judge_broken, judge_error, retry_after};
+use super::retry::{
+    Attempts, Policy, Verdict, is_expired, jitter, judge_broken, judge_error, judge_keys,
+    retry_after,
+};
 use super::sigv4::{Signer, ToSign};
 use super::transport::{Broken, BrokenKind, HttpRequest, HttpResponse, Transport};
 use super::{canonical, download};
@@ -19,7 +22,7 @@ use crate::storage::Usage;
 use crate::units::{MIB, Time};
 use std::io::Read;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Where the time of an attempt and the time in the answer differ by more, refusals may be the clock's fault.
@@ -37,7 +40,7 @@ pub struct Client {
     transport: Box<dyn Transport>,
     endpoint: Endpoint,
     bucket: String,
-    credentials: Credentials,
+    credentials: CredentialProvider,
     region: RwLock<String>,
     policy: Policy,
     clock: Clock,
@@ -56,7 +59,7 @@ impl Client {
         endpoint: Endpoint,
         bucket: &str,
         region: Option<&str>,
-        credentials: Credentials,
+        credentials: impl Into<CredentialProvider>,
         policy: Policy,
     ) -> Client {
         let region = endpoint
@@ -67,7 +70,7 @@ impl Client {
         Client {
             transport,
             bucket: bucket.to_string(),
-            credentials,
+            credentials: credentials.into(),
             region: RwLock::new(region),
             policy,
             clock: Clock::default(),
@@ -135,9 +138,9 @@ impl Client {
         self.endpoint.provider()
     }
 
-    /// Where the keys come from, for messages.
-    pub fn credentials(&self) -> &Credentials {
-        &self.credentials
+    /// The keys last used, for messages.
+    pub fn credentials(&self) -> Arc<Credentials> {
+        self.credentials.current()
     }
 
     /// Sends a request until it is answered with 2xx, fails for good, or the time is up.
@@ -146,6 +149,7 @@ impl Client {
             attempts: Attempts::new(self.policy),
             corrected_clock: false,
             corrected_region: false,
+            renewed_keys: false,
             fresh: false,
         };
         let mut partial = Vec::new();
@@ -175,8 +179,13 @@ impl Client {
                     call.corrected_clock = true;
                     return Ok(());
                 }
+                if !call.renewed_keys && self.renew_keys(error, &fault) {
+                    call.renewed_keys = true;
+                    return Ok(());
+                }
                 (judge_error(error), fault.retry_after)
             }
+            Cause::Keys(error) => (judge_keys(error), None),
             Cause::Broken(broken) => (judge_broken(broken, self.answered.load(Relaxed)), None),
             _ => (Verdict::Final, None),
         };
@@ -193,6 +202,18 @@ impl Client {
                 attempts: call.attempts.made(),
             }),
         }
+    }
+
+    /// Gets new keys where the storage finds the ones used expired; true if there are others now. A HEAD's refusal has no
+    /// code: there the keys' own end tells.
+    fn renew_keys(&self, error: &S3Error, fault: &Fault) -> bool {
+        let Some(keys) = &fault.keys else {
+            return false;
+        };
+        let ended = keys.expires().is_some_and(|end| self.clock.now() >= end);
+        let silent = error.code.is_empty() && matches!(error.status, 400 | 401 | 403);
+        // If there are none to be had, the storage's own answer says what is wrong.
+        (is_expired(error) || (silent && ended)) && self.credentials.renew(keys).unwrap_or(false)
     }
 
     /// Takes a region from an answer that says ours is wrong; true if that changes anything for this request.
@@ -229,7 +250,16 @@ impl Client {
         let region = self.region();
         let began = Time::local_now();
         let signed = self.clock.at(began);
-        let fault = |cause: Cause| Box::new(Fault::new(cause, signed, &region));
+        let keys = self
+            .credentials
+            .get(signed)
+            .map_err(|error| Box::new(Fault::new(Cause::Keys(Arc::new(error)), signed, &region)))?;
+        let fault = |cause: Cause| {
+            Box::new(Fault {
+                keys: Some(keys.clone()),
+                ..Fault::new(cause, signed, &region)
+            })
+        };
         if limits.not_after.is_some_and(|last| signed > last) {
             return Err(fault(Cause::TooLate));
         }
@@ -237,7 +267,7 @@ impl Client {
             partial.clear();
         }
         let range = download::range_header(request.range, partial.len() as u64);
-        let (url, headers) = self.signed(request, &region, signed, range);
+        let (url, headers) = self.signed(request, &keys, &region, signed, range);
         let body = matches!(request.method, "PUT" | "POST").then_some(&*request.body);
         let length = body.map_or(0, |b| b.len() as u64);
         self.meter.request(request.action, length, number > 1);
@@ -326,6 +356,7 @@ impl Client {
     fn signed(
         &self,
         request: &Request<'_>,
+        keys: &Credentials,
         region: &str,
         time: Time,
         range: Option<String>,
@@ -346,9 +377,7 @@ impl Client {
             headers: &headers,
             payload: &request.payload,
         };
-        let added = Signer::s3(&self.credentials, region, time)
-            .sign(&to_sign)
-            .added;
+        let added = Signer::s3(keys, region, time).sign(&to_sign).added;
         headers.extend(added);
         headers.push((
             "user-agent".into(),
@@ -403,6 +432,7 @@ struct Call {
     attempts: Attempts,
     corrected_clock: bool,
     corrected_region: bool,
+    renewed_keys: bool,
     /// The next attempt goes on a new connection.
     fresh: bool,
 }
@@ -413,6 +443,8 @@ struct Fault {
     /// The time and region it was signed with.
     signed: Time,
     region: String,
+    /// The keys it was signed with.
+    keys: Option<Arc<Credentials>>,
     retry_after: Option<Duration>,
     /// A good part of the body arrived, and is kept.
     progress: bool,
@@ -423,6 +455,7 @@ impl Fault {
             cause,
             signed,
             region: region.to_string(),
+            keys: None,
             retry_after: None,
             progress: false,
         }

@@ -28,6 +28,7 @@ pub fn explain(client: &Client, request: &Request<'_>, failure: &Failure) -> Err
         Cause::TooLong(length) => Error::damaged(format!(
             "the object has {length} bytes or more, which is too long"
         )),
+        Cause::Keys(error) => error.again(),
         Cause::TooLate => Error::new(Kind::TooLate, "it is too late to send this"),
         Cause::Nonsense(why) => Error::new(
             Kind::Network,

@@ -3,7 +3,9 @@
 use super::response::S3Error;
 use super::response::xml::MAX_XML;
 use super::transport::Broken;
+use crate::error::Error;
 use crate::units::Time;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// An answer of status 2xx.
@@ -42,6 +44,8 @@ pub enum Cause {
     Broken(Broken),
     /// The body is longer than the limit that was given.
     TooLong(u64),
+    /// There are no keys to sign with any more.
+    Keys(Arc<Error>),
     /// The moment after which it must not be sent has passed.
     TooLate,
     /// The answer makes no sense.

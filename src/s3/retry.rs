@@ -6,6 +6,7 @@
 use super::clock::parse_http_date;
 use super::response::S3Error;
 use super::transport::{Broken, BrokenKind};
+use crate::error::{Error, Kind};
 use crate::units::Time;
 use std::time::{Duration, Instant};
 
@@ -115,6 +116,25 @@ pub fn judge_broken(broken: &Broken, answered_before: bool) -> Verdict {
         }
         _ => Verdict::Again,
     }
+}
+
+/// Judges that there are no keys to sign with: worth another try where the service that gives them is out of reach.
+pub fn judge_keys(error: &Error) -> Verdict {
+    use Kind::{ConnectionRefused, NameLookup, Network};
+    match error.kind() {
+        Network | NameLookup | ConnectionRefused => Verdict::Again,
+        _ => Verdict::Final,
+    }
+}
+
+/// Are the keys refused because they have expired? A HEAD has no body that could say so.
+pub fn is_expired(error: &S3Error) -> bool {
+    let codes = [
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "TokenRefreshRequired",
+    ];
+    codes.contains(&error.code.as_str())
 }
 
 /// `Retry-After`: seconds, or a time of the server's clock, which shows `now` (RFC 9110, 10.2.3).

@@ -238,7 +238,7 @@ pub fn broken_io(error: std::io::Error) -> Broken {
     broken(ureq::Error::from(error))
 }
 
-fn broken(error: ureq::Error) -> Broken {
+pub(super) fn broken(error: ureq::Error) -> Broken {
     use std::io::ErrorKind;
     let kind = match &error {
         ureq::Error::HostNotFound => BrokenKind::NameLookup,

@@ -101,7 +101,7 @@ pub const ROWS: &[Row] = &[
     row("passphrase file missing", Folder, "backup list --passphrase-file {folder}/absent", 12, "reading the passphrase from {folder}/absent").config(IN_FOLDER),
     row("two passphrases of one rank", Folder, "backup list", 2, "CORSO_PASSPHRASE_FILE and CORSO_PASSPHRASE both give a passphrase").env(&[("CORSO_PASSPHRASE_FILE", "{folder}/absent")]).config(IN_FOLDER),
     // Credentials
-    row("no credentials", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls", 13, "no storage credentials; tried flags (no --aws-access-key), environment (no AWS_ACCESS_KEY_ID), profile \"default\"").env(NO_KEYS),
+    row("no credentials", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls", 13, "no storage credentials; tried flags (no --aws-access-key), environment (no AWS_ACCESS_KEY_ID), web identity (no AWS_WEB_IDENTITY_TOKEN_FILE), profile \"default\"").env(NO_KEYS),
     row("half a key pair", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls", 13, "AWS_SECRET_ACCESS_KEY is not").env(&[("AWS_SECRET_ACCESS_KEY", "")]),
     row("profile missing", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls --profile absent", 13, "profile \"absent\"").env(NO_KEYS),
     row("credentials file unreadable", S3s, "repo init s3 --bucket empty --endpoint {s3s} --disable-tls", 13, "the credentials file {folder}/empty, which AWS_SHARED_CREDENTIALS_FILE names, cannot be read").env(&[("AWS_ACCESS_KEY_ID", ""), ("AWS_SECRET_ACCESS_KEY", ""), ("AWS_SHARED_CREDENTIALS_FILE", "{folder}/empty")]),

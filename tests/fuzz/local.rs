@@ -86,7 +86,7 @@ pub fn profiles(file: &Path) {
         _ => None,
     };
     if let Ok(profiles) = Profiles::load(&env) {
-        let _ = profiles.profile("default");
-        let _ = profiles.profile("a");
+        let _ = profiles.setting("default", "region");
+        let _ = profiles.setting("a", "s3.endpoint_url");
     }
 }

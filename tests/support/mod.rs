@@ -6,6 +6,7 @@
 
 mod certificates;
 mod dice;
+mod http_server;
 mod moto;
 mod process;
 mod program;
@@ -13,16 +14,19 @@ mod proxy;
 mod rclone;
 mod s3s_server;
 mod signed;
+mod temporary;
 mod tree;
 mod versitygw;
 
 pub use dice::Dice;
+pub use http_server::{HttpReply, HttpRequest, HttpServer, ok, status};
 pub use moto::Moto;
 pub use program::{Corso, Finished, PROGRAM, finish_watched};
 pub use proxy::{Fault, Plan, Proxy, Seen};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};
 pub use signed::send as signed_send;
+pub use temporary::Temporary;
 pub use tree::{
     Print, assert_same_tree, files_below, fingerprint, make_tree, random_bytes, read_tree,
 };

@@ -4,7 +4,7 @@ use super::{Keys, find_program, process, temp_dir};
 use std::process::Command;
 
 /// Everything is allowed.
-const ALL: &str =
+pub const ALL: &str =
     r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}"#;
 
 /// A running `moto_server`.
@@ -74,6 +74,25 @@ impl Moto {
         keys
     }
 
+    /// A role that anybody may take on, with an inline policy; gives its ARN.
+    pub fn add_role(&self, name: &str, policy: &str) -> String {
+        self.check_signatures(false);
+        let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}"#;
+        self.iam(&[
+            ("Action", "CreateRole"),
+            ("RoleName", name),
+            ("AssumeRolePolicyDocument", trust),
+        ]);
+        self.iam(&[
+            ("Action", "PutRolePolicy"),
+            ("RoleName", name),
+            ("PolicyName", "test"),
+            ("PolicyDocument", policy),
+        ]);
+        self.check_signatures(true);
+        format!("arn:aws:iam::123456789012:role/{name}")
+    }
+
     /// A further bucket.
     pub fn make_bucket(&self, bucket: &str) {
         self.check_signatures(false);
@@ -87,10 +106,16 @@ impl Moto {
 
     /// moto counts unchecked requests down to zero and checks from then on.
     fn check_signatures(&self, on: bool) {
+        self.leave_unchecked(if on { 0 } else { 1_000_000 });
+    }
+
+    /// The next so many requests are not checked, all after them are. (moto 5.2 cannot answer a request without a signature
+    /// while it checks, and STS AssumeRoleWithWebIdentity has none.)
+    pub fn leave_unchecked(&self, requests: u32) {
         let request = ureq::post(format!("http://{}/moto-api/reset-auth", self.endpoint()));
         request
             .content_type("text/plain")
-            .send(if on { "0" } else { "1000000" })
+            .send(requests.to_string())
             .unwrap();
     }
 

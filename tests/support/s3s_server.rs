@@ -1,5 +1,6 @@
 //! A strict S3 server inside the test process (s3s with s3s-fs): it checks signatures, dates and payload hashes.
 
+use super::temporary::{SharedTemporary, Temporary};
 use super::{Keys, certificates, temp_dir};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -29,6 +30,8 @@ pub struct S3Options {
     pub buckets: Vec<String>,
     /// Whose requests are accepted.
     pub keys: Keys,
+    /// Accepts these instead.
+    pub temporary: Option<Arc<Temporary>>,
     /// Where objects are kept; a temporary directory otherwise.
     pub root: Option<PathBuf>,
 }
@@ -42,6 +45,7 @@ impl Default for S3Options {
             domains: vec!["s3.amazonaws.com".into()],
             buckets: vec!["corso-test".into()],
             keys: Keys::fixed(),
+            temporary: None,
             root: None,
         }
     }
@@ -109,10 +113,13 @@ impl S3Server {
             TlsAcceptor::from(config)
         });
         let mut builder = S3ServiceBuilder::new(s3s_fs::FileSystem::new(&root).unwrap());
-        builder.set_auth(SimpleAuth::from_single(
-            options.keys.access.clone(),
-            options.keys.secret.clone(),
-        ));
+        match options.temporary {
+            Some(temporary) => builder.set_auth(SharedTemporary(temporary)),
+            None => builder.set_auth(SimpleAuth::from_single(
+                options.keys.access.clone(),
+                options.keys.secret.clone(),
+            )),
+        }
         builder.set_host(Domains(options.domains));
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)

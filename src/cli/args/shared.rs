@@ -143,6 +143,21 @@ pub struct S3Args {
     /// how long a request may fail before it is given up
     #[argh(option, arg_name = "DURATION")]
     pub timeout: Option<String>,
+    /// assume this IAM role with the keys found
+    #[argh(option, arg_name = "ARN")]
+    pub assume_role_arn: Option<String>,
+
+    /// what the owner of the role wants to be told
+    #[argh(option, arg_name = "ID")]
+    pub assume_role_external_id: Option<String>,
+
+    /// name of the session in the owner's logs
+    #[argh(option, arg_name = "NAME")]
+    pub assume_role_session_name: Option<String>,
+
+    /// how long the role's keys last before they are renewed: 15m to 12h
+    #[argh(option, arg_name = "DURATION")]
+    pub assume_role_duration: Option<String>,
 }
 
 /// Where a repository in a folder is.

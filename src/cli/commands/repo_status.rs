@@ -1,8 +1,10 @@
 //! `corso repo status`
 
+use crate::cli::place::StorageChoice;
 use crate::cli::session::{Outcome, Session};
 use crate::error::Result;
 use crate::repo::snapshots::SnapshotFilter;
+use crate::report::printable;
 use crate::report::text::count;
 use crate::units::{human_bytes, human_duration};
 use serde_json::json;
@@ -22,9 +24,14 @@ pub fn run(session: &Session) -> Result<Outcome> {
         Some((id, time)) => format!(", the latest {} of {}", &id[..8], time.local()),
         None => String::new(),
     };
+    let keys_from = match &resolved.choice {
+        StorageChoice::S3(s3) => s3.keys_from.as_ref().map(|k| printable(k.as_bytes())),
+        StorageChoice::Filesystem(_) => None,
+    };
     let rows = [
         ("Repository", repo.id().hex()),
         ("Place", resolved.choice.describe()),
+        ("Credentials", keys_from.clone().unwrap_or_default()),
         ("Created", config.created.local()),
         ("Cipher", config.cipher.name().to_owned()),
         ("Pack size", human_bytes(config.pack_size)),
@@ -39,12 +46,15 @@ pub fn run(session: &Session) -> Result<Outcome> {
             format!("{}{newest}", count(backups.len() as u64)),
         ),
     ];
-    let text = rows
+    let text: String = rows
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
         .map(|(name, value)| format!("{name:<14}{value}\n"))
-        .concat();
+        .collect();
     let json = json!({
         "repository": repo.id().hex(),
         "place": super::place_json(&resolved.choice),
+        "credentials": keys_from,
         "created": config.created.rfc3339(),
         "cipher": config.cipher.name(),
         "pack_size": config.pack_size,

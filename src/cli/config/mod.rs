@@ -4,9 +4,10 @@
 //! (`aws_access_key_id`, `aws_secret_access_key`, `aws_session_token`, `passphrase`): they are used, with a warning,
 //! for the repository that the file names, and for no other.
 
-use crate::cli::place::{KeyPair, Manner, Provider, READ_KEYS, RECORDED_KEYS, StorageChoice};
+use crate::cli::place::{KeyPair, Manner, Provider, READ_KEYS, RECORDED_KEYS, StorageChoice, role};
 use crate::error::{Context, Error, Result};
 use crate::report::printable;
+use crate::s3::credentials::Role;
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
 use zeroize::Zeroizing;
@@ -25,6 +26,10 @@ const OWN_KEYS: &[&str] = &[
     "disable_tls_verification",
     "root_ca_pem",
     "profile",
+    "assume_role_arn",
+    "assume_role_external_id",
+    "assume_role_session_name",
+    "assume_role_duration",
     "path",
     "repo_id",
     "s3_provider",
@@ -66,6 +71,8 @@ pub struct Settings {
     pub root_ca_pem: Option<PathBuf>,
     /// AWS profile.
     pub profile: Option<String>,
+    /// Role to assume.
+    pub role: Option<Role>,
     /// Folder.
     pub path: Option<PathBuf>,
     /// Repository id, hexadecimal.
@@ -280,6 +287,7 @@ fn settings(document: &DocumentMut, shown: &str) -> Result<Settings> {
         disable_tls_verification: boolean(document, "disable_tls_verification", shown)?,
         root_ca_pem: text("root_ca_pem")?.map(PathBuf::from),
         profile: text("profile")?,
+        role: role::read(text, shown)?,
         path,
         repo_id: text("repo_id")?,
         manner: manner(document, shown)?,
@@ -377,6 +385,9 @@ fn update(document: &mut DocumentMut, choice: &StorageChoice, repo_id: &str) -> 
             set("profile", s3.profile.as_deref().map(Into::into));
             for (key, value) in RECORDED_KEYS.iter().zip(&s3.manner.recorded) {
                 set(key, value.as_deref().map(Into::into));
+            }
+            for (key, value) in role::KEYS.into_iter().zip(role::values(s3.role.as_ref())) {
+                set(key, value.map(Into::into));
             }
         }
         StorageChoice::Filesystem(path) => {

@@ -14,6 +14,8 @@ fn s3(bucket: &str) -> StorageChoice {
         flag_keys: None,
         file_keys: None,
         manner: Manner::default(),
+        role: None,
+        keys_from: None,
     })
 }
 

@@ -158,6 +158,8 @@ fn s3(
         flag_keys: flag_keys(flags)?,
         file_keys: file.secrets.keys.clone().filter(|_| same_as_file),
         manner: Manner::of_flags(flags).or(&base.manner),
+        role: super::role::choose(flags, base)?,
+        keys_from: None,
     };
     // What is wrong with it is said before a passphrase is asked for.
     place.manner.values()?;
@@ -391,7 +393,8 @@ fn shown_path(path: Option<&Path>) -> String {
         .unwrap_or_default()
 }
 
-fn text(value: &Option<String>) -> Option<&str> {
+/// A flag that is given and not empty.
+pub(super) fn text(value: &Option<String>) -> Option<&str> {
     value.as_deref().filter(|v| !v.is_empty())
 }
 

@@ -164,6 +164,7 @@ pub fn said(failure: &Failure) -> String {
         Cause::Service(e) => format!("{} {}", e.status, e.code),
         Cause::Broken(broken) => broken.message.clone(),
         Cause::TooLong(_) => "an answer that is too long".to_owned(),
+        Cause::Keys(error) => error.message(),
         Cause::TooLate => "too late".to_owned(),
         Cause::Nonsense(why) => why.clone(),
     }

@@ -1,8 +1,9 @@
 //! The shared credentials file and the configuration file, and the profiles in them.
 
 use super::ini::{self, Sections};
-use super::{Credentials, Env, env_text};
+use super::{Credentials, Env, Secret, env_path, home};
 use crate::error::{Error, Kind, Result};
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -11,6 +12,7 @@ use zeroize::Zeroizing;
 const MAX_FILE: u64 = 4 << 20;
 
 /// Both files, read.
+#[derive(Default)]
 pub struct Profiles {
     credentials: Option<File>,
     config: Option<File>,
@@ -21,25 +23,18 @@ struct File {
     sections: Sections,
 }
 
-/// What the files say about one profile.
-pub struct Profile {
-    /// Its name.
+/// What the two files say about one profile: the credentials file goes before the configuration file, key by key, but
+/// access keys are taken whole from one.
+pub(super) struct Section<'a> {
     pub name: String,
-    /// Whole keys, if it has some.
-    pub credentials: Option<Credentials>,
-    /// `region`.
-    pub region: Option<String>,
-    /// `endpoint_url` of the profile's `s3` services section, else of the profile.
-    pub endpoint_url: Option<String>,
-    /// Settings by which keys would be had that are not read yet (`role_arn`, `sso_session`, ...), for messages.
-    pub unsupported: Vec<String>,
+    places: Vec<(&'a Path, &'a BTreeMap<String, Secret>)>,
 }
 
 impl Profiles {
     /// Reads the files that exist: `AWS_SHARED_CREDENTIALS_FILE` or `~/.aws/credentials`, `AWS_CONFIG_FILE` or `~/.aws/config`.
     ///
     /// # Errors
-    /// A file that is there and cannot be read, or that a variable names and that is not there.
+    /// A file that is there and cannot be read or understood, or that a variable names and that is not there.
     pub fn load(env: Env<'_>) -> Result<Profiles> {
         Ok(Profiles {
             credentials: load(env, "AWS_SHARED_CREDENTIALS_FILE", "credentials")?,
@@ -47,176 +42,148 @@ impl Profiles {
         })
     }
 
-    /// The files that were read, for messages.
-    pub fn paths(&self) -> Vec<&Path> {
-        [&self.credentials, &self.config]
-            .into_iter()
-            .flatten()
-            .map(|f| f.path.as_path())
-            .collect()
+    /// What the files say about one setting of a profile; `s3.endpoint_url` for one below another.
+    pub fn setting(&self, profile: &str, key: &str) -> Option<String> {
+        self.profile(profile)?.get(key).map(str::to_string)
     }
 
-    /// One profile; `None` if neither file has it.
+    /// The files that were read, for messages.
+    pub fn looked(&self) -> String {
+        let both = [&self.credentials, &self.config];
+        let paths: Vec<String> = both
+            .into_iter()
+            .flatten()
+            .map(|f| f.path.display().to_string())
+            .collect();
+        match paths.is_empty() {
+            true => "no credentials file found".to_string(),
+            false => paths.join(" and "),
+        }
+    }
+
+    /// One profile; `None` if neither file has it. In the configuration file a profile is `[profile NAME]`, but `default`
+    /// may be both; the long form wins.
+    pub(super) fn profile(&self, name: &str) -> Option<Section<'_>> {
+        let long = format!("profile {name}");
+        let short = (name == "default").then_some("default");
+        let config = self.config.as_ref().and_then(|file| {
+            let names = [Some(long.as_str()), short];
+            let keys = names
+                .into_iter()
+                .flatten()
+                .find_map(|n| file.sections.get(n));
+            Some((file.path.as_path(), keys?))
+        });
+        // There, `[profile x]` is no profile at all.
+        let plain = !name.starts_with("profile ");
+        let credentials = self.credentials.as_ref().filter(|_| plain);
+        let credentials =
+            credentials.and_then(|file| Some((file.path.as_path(), file.sections.get(name)?)));
+        let places: Vec<_> = credentials.into_iter().chain(config).collect();
+        (!places.is_empty()).then(|| Section {
+            name: name.to_string(),
+            places,
+        })
+    }
+
+    /// A section that is no profile, such as `sso-session NAME` or `services NAME`.
+    pub(super) fn other(&self, kind: &str, name: &str) -> Option<Section<'_>> {
+        let name = format!("{kind} {}", name.trim());
+        let both = [&self.config, &self.credentials];
+        let places: Vec<_> = both
+            .into_iter()
+            .flatten()
+            .filter_map(|f| Some((f.path.as_path(), f.sections.get(&name)?)))
+            .collect();
+        (!places.is_empty()).then_some(Section { name, places })
+    }
+}
+
+impl Section<'_> {
+    /// A value that is not empty.
+    pub fn get(&self, key: &str) -> Option<&str> {
+        self.places
+            .iter()
+            .find_map(|(_, keys)| keys.get(key).map(Secret::expose).filter(|v| !v.is_empty()))
+    }
+
+    /// Is a value `true`, in any case?
+    pub fn is_true(&self, key: &str) -> bool {
+        self.get(key)
+            .is_some_and(|v| v.eq_ignore_ascii_case("true"))
+    }
+
+    /// Whole access keys, from the first file that has some.
     ///
     /// # Errors
     /// Half a pair of keys: an access key without its secret, or the other way round.
-    pub fn profile(&self, name: &str) -> Result<Option<Profile>> {
-        let in_config = if name == "default" {
-            "default".to_string()
-        } else {
-            format!("profile {name}")
-        };
-        let mut places: Vec<Place<'_>> = Vec::new();
-        for (file, section) in [
-            (&self.credentials, name.to_string()),
-            (&self.config, in_config.clone()),
-        ] {
-            if let Some(file) = file {
-                // `[profile default]` is the long form of `[default]` and wins over it.
-                let long = format!("profile {name}");
-                let keys = file
-                    .sections
-                    .get(&long)
-                    .filter(|_| section == in_config && name == "default");
-                if let Some(keys) = keys.or_else(|| file.sections.get(&section)) {
-                    places.push(Place { file, keys });
+    pub fn keys(&self) -> Result<Option<Credentials>> {
+        for (path, keys) in &self.places {
+            let get = |key: &str| keys.get(key).map(Secret::expose).filter(|v| !v.is_empty());
+            let half = |missing: &str| {
+                let text = format!(
+                    "profile {:?} in {} has no {missing}",
+                    self.name,
+                    path.display()
+                );
+                Error::new(Kind::CredentialsMissing, text)
+                    .hint("a profile needs both aws_access_key_id and aws_secret_access_key")
+            };
+            match (get("aws_access_key_id"), get("aws_secret_access_key")) {
+                (None, None) => {}
+                (Some(_), None) => return Err(half("aws_secret_access_key")),
+                (None, Some(_)) => return Err(half("aws_access_key_id")),
+                (Some(access), Some(secret)) => {
+                    let source = format!("profile {:?} in {}", self.name, path.display());
+                    let token = get("aws_session_token");
+                    return Ok(Some(Credentials::new(access, secret, token, &source)));
                 }
             }
         }
-        if places.is_empty() {
-            return Ok(None);
-        }
-        let mut credentials = None;
-        for place in &places {
-            if credentials.is_none() {
-                credentials = place.credentials(name)?;
-            }
-        }
-        let get = |key: &str| places.iter().find_map(|p| p.get(key)).map(str::to_string);
-        Ok(Some(Profile {
-            name: name.to_string(),
-            credentials,
-            region: get("region"),
-            endpoint_url: self
-                .service_url(get("services"))
-                .or_else(|| get("endpoint_url")),
-            unsupported: INDIRECT
-                .iter()
-                .filter(|key| get(key).is_some())
-                .map(|k| k.to_string())
-                .collect(),
-        }))
-    }
-
-    /// `[services NAME]` with `s3 =` and an indented `endpoint_url`.
-    fn service_url(&self, services: Option<String>) -> Option<String> {
-        let section = self
-            .config
-            .as_ref()?
-            .sections
-            .get(&format!("services {}", services?))?;
-        section.get("s3.endpoint_url").map(|v| v.to_string())
-    }
-}
-
-/// Settings that lead to keys elsewhere.
-const INDIRECT: [&str; 8] = [
-    "role_arn",
-    "source_profile",
-    "credential_source",
-    "web_identity_token_file",
-    "sso_session",
-    "sso_start_url",
-    "credential_process",
-    "login_session",
-];
-
-/// A profile's section in one file.
-struct Place<'a> {
-    file: &'a File,
-    keys: &'a std::collections::BTreeMap<String, Zeroizing<String>>,
-}
-
-impl Place<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.keys
-            .get(key)
-            .map(|v| v.as_str())
-            .filter(|v| !v.is_empty())
-    }
-
-    fn credentials(&self, name: &str) -> Result<Option<Credentials>> {
-        let half = |missing: &str| {
-            let path = self.file.path.display();
-            Error::new(
-                Kind::CredentialsMissing,
-                format!("profile {name:?} in {path} has no {missing}"),
-            )
-            .hint("a profile needs both aws_access_key_id and aws_secret_access_key")
-        };
-        match (
-            self.get("aws_access_key_id"),
-            self.get("aws_secret_access_key"),
-        ) {
-            (None, None) => Ok(None),
-            (Some(_), None) => Err(half("aws_secret_access_key")),
-            (None, Some(_)) => Err(half("aws_access_key_id")),
-            (Some(access), Some(secret)) => {
-                let source = format!("profile {name:?} in {}", self.file.path.display());
-                Ok(Some(Credentials::new(
-                    access,
-                    secret,
-                    self.get("aws_session_token"),
-                    &source,
-                )))
-            }
-        }
+        Ok(None)
     }
 }
 
 fn load(env: Env<'_>, variable: &str, default: &str) -> Result<Option<File>> {
-    let named = env(variable).filter(|v| !v.is_empty()).map(PathBuf::from);
-    let home = || {
-        env_text(env, "HOME")
-            .or_else(|| env_text(env, "USERPROFILE"))
-            .map(PathBuf::from)
-    };
+    let named = env_path(env, variable);
     let Some(path) = named
         .clone()
-        .or_else(|| Some(home()?.join(".aws").join(default)))
+        .or_else(|| Some(home(env)?.join(".aws").join(default)))
     else {
         return Ok(None);
     };
-    match read(&path) {
-        Ok(text) => Ok(Some(File {
-            sections: ini::parse(&text),
-            path,
-        })),
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && named.is_none() => Ok(None),
+    let by = match &named {
+        Some(_) => format!(", which {variable} names,"),
+        None => String::new(),
+    };
+    let text = match read(&path) {
+        Ok(text) => text,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound && named.is_none() => return Ok(None),
         Err(e) => {
-            let by = if named.is_some() {
-                format!(", which {variable} names,")
-            } else {
-                String::new()
-            };
             let text = format!("the credentials file {}{by} cannot be read", path.display());
-            Err(Error::new(Kind::CredentialsMissing, text)
+            return Err(Error::new(Kind::CredentialsMissing, text)
                 .with_source(e)
-                .hint("check its permissions, or name another"))
+                .hint("check its permissions, or name another"));
         }
-    }
+    };
+    let sections = ini::parse(&text).map_err(|why| {
+        let text = format!("the credentials file {}{by} {why}", path.display());
+        Error::new(Kind::CredentialsMissing, text).hint("mend the line")
+    })?;
+    Ok(Some(File { path, sections }))
 }
 
 fn read(path: &Path) -> std::io::Result<Zeroizing<String>> {
+    let wrong = |why| Err(std::io::Error::new(std::io::ErrorKind::InvalidData, why));
     let mut bytes = Zeroizing::new(Vec::new());
     std::fs::File::open(path)?
         .take(MAX_FILE + 1)
         .read_to_end(&mut bytes)?;
     if bytes.len() as u64 > MAX_FILE {
-        return Err(std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            "it is longer than 4 MiB",
-        ));
+        return wrong("it is longer than 4 MiB");
+    }
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return wrong("it is UTF-16 text, and should be UTF-8");
     }
     // Odd bytes in comments do no harm; odd bytes in keys make them wrong, which the storage will say.
     Ok(Zeroizing::new(String::from_utf8_lossy(&bytes).into_owned()))

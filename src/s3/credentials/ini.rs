@@ -1,96 +1,138 @@
-//! The grammar of the AWS configuration files, as the AWS SDKs read it.
+//! The grammar of the AWS configuration files, as the AWS SDK for Go v2 reads it.
 //!
-//! Line based. Whole-line comments start with `#` or `;`. A section ends at `]`. A value ends at a `#` or `;` that follows a
-//! space. The separator is the first `=` or `:`. Indented lines continue a value, or are sub-properties where it is empty.
-//! Keys are lower-cased; keys before any section and lines that make no sense are passed over; sections of one name merge.
+//! Line based. A line that begins with `#` or `;` is a comment, after blanks too. `[name]` and `[type name]` begin a
+//! section, whose name ends at the last `]`. In `key = value` the separator is the first `=` or `:`; keys are lower-cased,
+//! a value ends at a `#` or `;` that follows a blank, quotes around it are dropped. An indented line with a separator is a
+//! property of the key above where that has no value (`s3 =`), comments included, and else a property like any other;
+//! without a separator it continues the value above. Sections of one name join, later values win. Keys before any section,
+//! and lines that are none of these, are passed over.
+//!
+//! Differences, all in favour of a message or of keys that are found:
+//! - a byte order mark is dropped (Go passes over the first line; botocore refuses the file); UTF-16 is refused in words;
+//! - a section that does not end is an error, as in botocore (Go passes over the line, and reads what follows into the
+//!   section before it);
+//! - a `#` or `;` between a section's brackets belongs to its name, as in botocore (Go passes over the line);
+//! - text after a section's `]` is passed over, as in botocore (Go passes over the whole line);
+//! - quotes around a section's name are dropped, as in botocore, since the AWS CLI writes `[profile 'a b']`.
 
+use super::Secret;
 use std::collections::BTreeMap;
-use zeroize::Zeroizing;
 
-/// Section name -> key -> value. Values may be secret.
-pub(super) type Sections = BTreeMap<String, BTreeMap<String, Zeroizing<String>>>;
+/// Section name (`default`, `profile x`) -> key (`region`, `s3.endpoint_url`) -> value. Values may be secret.
+pub(super) type Sections = BTreeMap<String, BTreeMap<String, Secret>>;
 
-/// Reads a whole file.
-pub(super) fn parse(text: &str) -> Sections {
-    let mut sections = Sections::new();
-    let mut section: Option<String> = None;
-    let mut key: Option<String> = None;
-    for line in text.trim_start_matches('\u{feff}').lines() {
+/// Reads a whole file. The error says which line is wrong, and how.
+pub(super) fn parse(text: &str) -> Result<Sections, String> {
+    let mut reader = Reader::default();
+    for (number, line) in text.trim_start_matches('\u{feff}').split('\n').enumerate() {
+        let line = line.strip_suffix('\r').unwrap_or(line);
+        reader
+            .line(line)
+            .map_err(|why| format!("line {}: {why}", number + 1))?;
+    }
+    Ok(reader.sections)
+}
+
+#[derive(Default)]
+struct Reader {
+    sections: Sections,
+    /// The section that lines belong to.
+    section: Option<String>,
+    /// The key above, for indented lines.
+    key: Option<String>,
+}
+
+impl Reader {
+    fn line(&mut self, line: &str) -> Result<(), &'static str> {
         let trimmed = line.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
-            continue;
+            return Ok(());
         }
-        if line.starts_with([' ', '\t']) {
-            if let (Some(section), Some(key)) = (&section, &key) {
-                continuation(&mut sections, section, key, trimmed);
+        if trimmed.starts_with('[') && is_section(line, trimmed) {
+            let name = section_name(trimmed).ok_or("a section's name does not end with ]")?;
+            self.sections.entry(name.clone()).or_default();
+            (self.section, self.key) = (Some(name), None);
+        } else if !line.starts_with([' ', '\t']) {
+            if let Some((key, value)) = split(uncomment(line)) {
+                self.property(key, unquote(value));
             }
-        } else if let Some(rest) = trimmed.strip_prefix('[') {
-            section = rest.split_once(']').map(|(name, _)| squeeze(name));
-            key = None;
-            if let Some(name) = &section {
-                sections.entry(name.clone()).or_default();
-            }
-        } else if let (Some(section), Some((name, value))) =
-            (&section, trimmed.split_once(['=', ':']))
+        } else if let Some((key, value)) = split(trimmed) {
+            self.indented(key, value);
+        } else {
+            self.continuation(trimmed);
+        }
+        Ok(())
+    }
+
+    fn keys(&mut self) -> Option<&mut BTreeMap<String, Secret>> {
+        self.sections.get_mut(self.section.as_deref()?)
+    }
+
+    fn property(&mut self, key: &str, value: &str) {
+        let (name, value) = (key.to_ascii_lowercase(), Secret::new(value.to_string()));
+        if let Some(keys) = self.keys() {
+            keys.insert(name.clone(), value);
+            self.key = Some(name).filter(|n| !n.is_empty());
+        }
+    }
+
+    fn indented(&mut self, key: &str, value: &str) {
+        if let Some(above) = self.key.clone()
+            && let Some(keys) = self.keys()
+            && keys.get(&above).is_some_and(Secret::is_empty)
         {
-            let name = name.trim().to_ascii_lowercase();
-            let value = Zeroizing::new(unquote(uncomment(value.trim())).to_string());
-            sections
-                .entry(section.clone())
-                .or_default()
-                .insert(name.clone(), value);
-            key = Some(name);
+            let sub = format!("{above}.{}", key.to_ascii_lowercase());
+            keys.insert(sub, Secret::new(unquote(value).to_string()));
+        } else {
+            self.property(key, uncomment(unquote(value)).trim());
         }
     }
-    sections
-}
 
-/// A line under a key: more of its value, or, where that is empty (`s3 =`), a property of its own (`s3.name`).
-fn continuation(sections: &mut Sections, section: &str, key: &str, line: &str) {
-    let Some(keys) = sections.get_mut(section) else {
-        return;
-    };
-    match keys.get_mut(key) {
-        Some(value) if value.is_empty() => {
-            if let Some((name, value)) = line.split_once(['=', ':']) {
-                let name = format!("{key}.{}", name.trim().to_ascii_lowercase());
-                keys.insert(name, Zeroizing::new(uncomment(value.trim()).to_string()));
-            }
+    fn continuation(&mut self, more: &str) {
+        if let Some(above) = self.key.clone()
+            && let Some(value) = self.keys().and_then(|keys| keys.get_mut(&above))
+            && !value.is_empty()
+        {
+            *value = Secret::new(format!("{}\n{more}", value.expose()));
         }
-        Some(value) => {
-            value.push('\n');
-            value.push_str(line);
-        }
-        None => {}
     }
 }
 
-fn squeeze(name: &str) -> String {
-    name.split_whitespace().collect::<Vec<_>>().join(" ")
+/// An indented line that begins with a bracket is a section only if it ends like one.
+fn is_section(line: &str, trimmed: &str) -> bool {
+    !line.starts_with([' ', '\t']) || before_comment(trimmed).ends_with(']')
+}
+
+/// From `[ type  name ] ; comment` to `type name`.
+fn section_name(line: &str) -> Option<String> {
+    let head = before_comment(line);
+    let end = head.rfind(']').or_else(|| line.rfind(']'))?;
+    let inner = line.get(1..end)?.trim();
+    Some(match inner.split_once([' ', '\t']) {
+        Some((kind, name)) => format!("{kind} {}", unquote(name.trim())),
+        None => unquote(inner).to_string(),
+    })
+}
+
+fn before_comment(line: &str) -> &str {
+    line.split(['#', ';']).next().unwrap_or(line).trim_end()
+}
+
+fn split(line: &str) -> Option<(&str, &str)> {
+    line.split_once(['=', ':'])
+        .map(|(key, value)| (key.trim(), value.trim()))
 }
 
 fn uncomment(value: &str) -> &str {
     let marks = [" #", " ;", "\t#", "\t;"];
-    let end = marks
-        .iter()
-        .filter_map(|mark| value.find(mark))
-        .min()
-        .unwrap_or(value.len());
-    let value = value[..end].trim_end();
-    // `key = # nothing` has no value.
-    if value.starts_with(['#', ';']) {
-        ""
-    } else {
-        value
-    }
+    let end = marks.iter().filter_map(|mark| value.find(mark)).min();
+    &value[..end.unwrap_or(value.len())]
 }
 
 fn unquote(value: &str) -> &str {
     for quote in ['"', '\''] {
-        if let Some(inner) = value
-            .strip_prefix(quote)
-            .and_then(|v| v.strip_suffix(quote))
-        {
+        let inner = value.strip_prefix(quote);
+        if let Some(inner) = inner.and_then(|v| v.strip_suffix(quote)) {
             return inner;
         }
     }
@@ -98,54 +140,5 @@ fn unquote(value: &str) -> &str {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn value(text: &str, section: &str, key: &str) -> Option<String> {
-        parse(text).get(section)?.get(key).map(|v| v.to_string())
-    }
-
-    #[test]
-    fn sections_keys_and_comments() {
-        let text = "\u{feff}stray = 1\n# c\n[ default ] ; c\nAws_Access_Key_Id = AK # c\nsecret=a#b=c\n; c\n[profile  x]\nregion: r\nquoted = \"v\"\n";
-        assert_eq!(
-            value(text, "default", "aws_access_key_id").as_deref(),
-            Some("AK")
-        );
-        assert_eq!(
-            value(text, "default", "secret").as_deref(),
-            Some("a#b=c"),
-            "only a mark after a space comments"
-        );
-        assert_eq!(value(text, "profile x", "region").as_deref(), Some("r"));
-        assert_eq!(value(text, "profile x", "quoted").as_deref(), Some("v"));
-    }
-
-    #[test]
-    fn sub_properties_continuations_and_merging() {
-        let text = "[a]\ns3 =\n  endpoint_url = http://h\nlong = x\n  y\n[b]\nk=1\n[a]\nk = 2\r\n";
-        assert_eq!(
-            value(text, "a", "s3.endpoint_url").as_deref(),
-            Some("http://h")
-        );
-        assert_eq!(value(text, "a", "long").as_deref(), Some("x\ny"));
-        assert_eq!(value(text, "a", "k").as_deref(), Some("2"));
-    }
-
-    #[test]
-    fn rubbish_is_passed_over() {
-        for text in [
-            "[",
-            "]",
-            "[x",
-            "=",
-            "[a]\n=v\nnothing\n   indented first",
-            "\0",
-            "[a]\n : \n  x",
-        ] {
-            parse(text);
-        }
-        assert_eq!(value("[a\nk=v\n[b]\nk=w", "b", "k").as_deref(), Some("w"));
-        assert_eq!(value("[a]\nk = # none", "a", "k").as_deref(), Some(""));
-    }
-}
+#[path = "ini_tests.rs"]
+mod tests;

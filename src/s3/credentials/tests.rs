@@ -1,44 +1,17 @@
+//! The order of sources, and what is said when one is malformed or none has anything.
+
+use super::testing::Host;
 use super::*;
 use crate::error::Kind;
-use std::collections::HashMap;
-use std::ffi::OsString;
 
-/// A home of its own, and an environment that knows nothing else.
-struct Host {
-    home: tempfile::TempDir,
-    vars: HashMap<String, OsString>,
-}
-
-impl Host {
-    fn new(vars: &[(&str, &str)]) -> Host {
-        let home = tempfile::tempdir().unwrap();
-        let mut vars: HashMap<String, OsString> = vars
-            .iter()
-            .map(|(k, v)| (k.to_string(), v.into()))
-            .collect();
-        vars.insert("HOME".into(), home.path().into());
-        Host { home, vars }
-    }
-
-    fn file(self, name: &str, text: &str) -> Host {
-        let path = self.home.path().join(name);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-        self
-    }
-
-    fn resolve(&self, chain: &Chain) -> Result<Found> {
-        resolve(chain, &|name| self.vars.get(name).cloned())
-    }
-
-    fn fails(&self) -> Error {
-        self.resolve(&Chain::default()).err().expect("no keys")
-    }
-}
+#[path = "malformed_tests.rs"]
+mod malformed;
+#[path = "source_tests.rs"]
+mod sources;
 
 fn access(found: Result<Found>) -> String {
     found
-        .map(|f| f.credentials.access_key().to_string())
+        .map(|f| f.credentials.current().access_key().to_string())
         .unwrap_or_else(|e| panic!("{e}"))
 }
 
@@ -54,13 +27,16 @@ fn flags_then_environment_then_profile() {
     let host = Host::new(&ENV).file(".aws/credentials", FILE);
     let flags = Chain {
         access_key: Some("AKFLAG".into()),
-        secret_key: Some("SKFLAG".to_string().into()),
+        secret_key: Some(Secret::new("SKFLAG".into())),
         ..Chain::default()
     };
     assert_eq!(access(host.resolve(&flags)), "AKFLAG");
     let found = host.resolve(&Chain::default()).unwrap();
     assert_eq!(
-        (found.credentials.access_key(), found.credentials.source()),
+        (
+            found.credentials.current().access_key(),
+            found.credentials.current().source()
+        ),
         ("AKENV", "environment")
     );
     assert_eq!(
@@ -80,6 +56,7 @@ fn a_token_never_joins_other_keys() {
         host.resolve(&Chain::default())
             .unwrap()
             .credentials
+            .current()
             .session_token(),
         None
     );
@@ -89,11 +66,12 @@ fn a_token_never_joins_other_keys() {
         host.resolve(&Chain::default())
             .unwrap()
             .credentials
+            .current()
             .session_token(),
         Some("TOKWORK")
     );
     let flag = Chain {
-        session_token: Some("T".to_string().into()),
+        session_token: Some(Secret::new("T".into())),
         ..Chain::default()
     };
     assert_eq!(
@@ -108,7 +86,10 @@ fn the_environment_outranks_a_profile_that_it_names_but_not_one_from_a_flag() {
     let host = Host::new(&vars).file(".aws/credentials", FILE);
     let found = host.resolve(&Chain::default()).unwrap();
     assert_eq!(
-        (found.credentials.access_key(), found.region.as_deref()),
+        (
+            found.credentials.current().access_key(),
+            found.region.as_deref()
+        ),
         ("AKENV", Some("eu-west-1"))
     );
     let flag = Chain {
@@ -160,7 +141,10 @@ fn the_config_file_has_profiles_regions_and_endpoints() {
     let host = Host::new(&[("AWS_PROFILE", "work")]).file(".aws/config", config);
     let found = host.resolve(&Chain::default()).unwrap();
     assert_eq!(
-        (found.credentials.access_key(), found.region.as_deref()),
+        (
+            found.credentials.current().access_key(),
+            found.region.as_deref()
+        ),
         ("AKC", Some("r1"))
     );
     assert_eq!(found.endpoint_url.as_deref(), Some("http://s3.local:9000"));
@@ -173,7 +157,10 @@ fn the_config_file_has_profiles_regions_and_endpoints() {
         );
     let found = both.resolve(&Chain::default()).unwrap();
     assert_eq!(
-        (found.credentials.access_key(), found.region.as_deref()),
+        (
+            found.credentials.current().access_key(),
+            found.region.as_deref()
+        ),
         ("AKS", Some("r1"))
     );
 }
@@ -220,7 +207,7 @@ fn a_failure_lists_every_source_and_what_it_lacked() {
         .file(".aws/config", "[profile x]\nsso_session = y\n")
         .fails()
         .to_string();
-    assert!(sso.contains("sso_session"), "{sso}");
+    assert!(sso.contains("[sso-session y]"), "{sso}");
     let absent = Host::new(&[("AWS_PROFILE", "zz")])
         .file(".aws/credentials", FILE)
         .fails()

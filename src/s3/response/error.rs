@@ -86,12 +86,13 @@ impl S3Error {
     }
 }
 
-/// `<Error>` as root, or inside `<ErrorResponse>` (some servers).
+/// `<Error>` as root, or inside `<ErrorResponse>` (STS, some servers), or there inside `<Errors>`.
 fn error_node(root: &Node) -> Option<&Node> {
     if root.name == "Error" {
         Some(root)
     } else {
-        root.child("Error")
+        let inside = || root.child("Errors")?.child("Error");
+        root.child("Error").or_else(inside)
     }
 }
 

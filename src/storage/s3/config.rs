@@ -1,7 +1,7 @@
 //! What an S3 storage needs to know, and how it is put together from flags, environment and AWS's files.
 
 use crate::error::{Error, Result};
-use crate::s3::credentials::{Chain, Credentials, Env, env_text, resolve};
+use crate::s3::credentials::{Chain, CredentialProvider, Env, env_text, resolve};
 use crate::s3::endpoint::{DEFAULT_ENDPOINT, Dialect, Endpoint};
 use crate::s3::proxy::ProxyRules;
 use crate::s3::region;
@@ -85,8 +85,8 @@ pub struct S3Config {
     pub region: Option<String>,
     /// PEM files whose certificates are trusted beside the built-in ones.
     pub root_ca_pem: Vec<PathBuf>,
-    /// Whole keys; they name their source.
-    pub credentials: Credentials,
+    /// Whole keys; they name their source, and stay fresh.
+    pub credentials: CredentialProvider,
     /// When to give up.
     pub retry: Policy,
     /// Proxies by the environment.
@@ -101,7 +101,7 @@ pub struct S3Config {
 
 impl S3Config {
     /// AWS, default region, no prefix.
-    pub fn new(bucket: &str, credentials: Credentials) -> S3Config {
+    pub fn new(bucket: &str, credentials: impl Into<CredentialProvider>) -> S3Config {
         S3Config {
             bucket: bucket.to_string(),
             prefix: String::new(),
@@ -110,7 +110,7 @@ impl S3Config {
             disable_tls_verification: false,
             region: None,
             root_ca_pem: Vec::new(),
-            credentials,
+            credentials: credentials.into(),
             retry: Policy::default(),
             proxies: ProxyRules::default(),
             dialect: Dialect::default(),
@@ -126,10 +126,21 @@ impl S3Config {
     ///
     /// # Errors
     /// `CredentialsMissing` naming every source that was tried; `Usage` for what cannot be right.
-    pub fn resolve(options: S3Options, env: Env<'_>) -> Result<S3Config> {
+    pub fn resolve(mut options: S3Options, env: Env<'_>) -> Result<S3Config> {
         let bucket = bare_bucket(&options.bucket);
         check_bucket(bucket)?;
-        let found = resolve(&options.keys, env)?;
+        let roots: Vec<PathBuf> = options
+            .root_ca_pem
+            .clone()
+            .into_iter()
+            .chain(env_text(env, "AWS_CA_BUNDLE").map(PathBuf::from))
+            .collect();
+        let keys = Chain {
+            region: options.region.clone().filter(|r| !r.is_empty()),
+            roots: roots.clone(),
+            ..std::mem::take(&mut options.keys)
+        };
+        let found = resolve(&keys, env)?;
         let (endpoint, disable_tls) = match options.endpoint.clone().filter(|e| !e.is_empty()) {
             Some(endpoint) => (endpoint, options.disable_tls),
             None => match Endpoint::url_from_env(env).or(found.endpoint_url) {
@@ -140,10 +151,6 @@ impl S3Config {
                 None => (own_endpoint(&options, env)?, options.disable_tls),
             },
         };
-        let roots = options
-            .root_ca_pem
-            .into_iter()
-            .chain(env_text(env, "AWS_CA_BUNDLE").map(PathBuf::from));
         let config = S3Config {
             bucket: bucket.to_string(),
             prefix: normal_prefix(&options.prefix)?,
@@ -155,7 +162,7 @@ impl S3Config {
                 .filter(|r| !r.is_empty())
                 .or_else(|| region::from_env(env))
                 .or(found.region),
-            root_ca_pem: roots.collect(),
+            root_ca_pem: roots,
             credentials: found.credentials,
             retry: options
                 .tuning
