@@ -7,14 +7,13 @@
 mod support;
 
 use serde_json::Value;
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use support::{
     Corso, Dice, Fault, Finished, Keys, Plan, Proxy, S3Options, S3Server, Seen, Versitygw,
 };
-use support::{assert_same_tree, make_tree};
+use support::{assert_same_tree, make_tree, random_bytes};
 
 /// Bytes of the source.
 const SOURCE: usize = 12 << 20;
@@ -109,6 +108,7 @@ fn job(keys: &Keys, upstream: &str, seed: u64) {
     init(&corso, &proxy.endpoint());
     let source = corso.home().join("source");
     make_tree(&source, seed, 120, SOURCE);
+    std::fs::write(source.join("gone"), random_bytes(3 << 20, seed)).unwrap();
     let from = source.to_str().unwrap();
 
     proxy.set_plan(Some(one_in_five(seed)));
@@ -126,7 +126,7 @@ fn job(keys: &Keys, upstream: &str, seed: u64) {
         (all, number("retries").unwrap_or(0))
     };
     let first = run(&corso, &["backup", "create", "--json", from]);
-    std::fs::remove_file(source.join(first_file(&source))).unwrap();
+    std::fs::remove_file(source.join("gone")).unwrap();
     std::fs::write(source.join("new"), vec![7; 300_000]).unwrap();
     run(&corso, &["backup", "create", from]);
     let id: Value = serde_json::from_str(&first.stdout).unwrap();
@@ -156,18 +156,6 @@ fn job(keys: &Keys, upstream: &str, seed: u64) {
         "{retries} retries in {all} requests"
     );
     println!("{requests} requests, {faults} faults, seed {seed}");
-}
-
-/// The name of some file at the top.
-fn first_file(folder: &Path) -> std::ffi::OsString {
-    let mut names: Vec<_> = std::fs::read_dir(folder)
-        .unwrap()
-        .flatten()
-        .filter(|e| e.file_type().is_ok_and(|t| t.is_file()))
-        .map(|e| e.file_name())
-        .collect();
-    names.sort();
-    names.swap_remove(0)
 }
 
 #[test]

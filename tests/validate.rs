@@ -101,6 +101,9 @@ fn s3s() {
     let report = ask(&server.endpoint(), server.keys(), &[], 0);
     assert_fit(&report);
     assert_strict(&report);
+    // It says that it encodes the keys of a listing, and does not.
+    let (_, odd) = found(&report, "odd keys");
+    assert!(odd.contains("a+plus") && odd.contains("100%25"), "{odd}");
     let left = support::read_tree(&server.root().join("corso-test"));
     let files: Vec<_> = left
         .iter()

@@ -96,7 +96,7 @@ fn features(
     let why = match (asked, checksum) {
         (true, true) => "sent with every object, and asked for by repo check --checksums",
         (true, false) => "sent with every object, and not kept here",
-        (false, true) => "kept here: --provider minio or versitygw would send it",
+        (false, true) => "kept here; --provider minio sends it and lets repo check ask for it",
         (false, false) => "not sent: the signature covers the content's SHA-256 anyway",
     };
     report.feature("x-amz-checksum-sha256", asked && checksum, why);
