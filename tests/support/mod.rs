@@ -7,6 +7,7 @@
 mod certificates;
 mod dice;
 mod http_server;
+mod latency;
 mod moto;
 mod process;
 mod program;
@@ -20,6 +21,7 @@ mod versitygw;
 
 pub use dice::Dice;
 pub use http_server::{HttpReply, HttpRequest, HttpServer, ok, status};
+pub use latency::long_line;
 pub use moto::Moto;
 pub use program::{Corso, Finished, PROGRAM, finish_watched};
 pub use proxy::{Fault, Plan, Proxy, Seen};
