@@ -68,6 +68,15 @@ impl World {
         world
     }
 
+    /// The same after two backups, between which a large file changed.
+    pub fn backed_up() -> World {
+        let world = World::new();
+        world.backup();
+        world.write("large0", &noise(2 << 20, 200));
+        world.backup();
+        world
+    }
+
     /// One small file, nothing backed up yet; with a cache.
     pub fn small() -> World {
         let world = World::empty(&small_packs(), true);

@@ -125,15 +125,7 @@ impl World {
         };
         run("repo init s3 --bucket corso-test --endpoint {s3s} --disable-tls");
         run("repo init filesystem --path {folder}/repo");
-        corso.ok(&[
-            "repo",
-            "key",
-            "add",
-            "--role",
-            "writer",
-            "--new-passphrase",
-            WRITER,
-        ]);
+        corso.add_writer(WRITER);
         run("backup create {folder}/foreign");
     }
 

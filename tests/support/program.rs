@@ -114,6 +114,13 @@ impl Corso {
         self.fails(arguments, 0)
     }
 
+    /// Adds a writer key to the repository that is connected.
+    #[track_caller]
+    pub fn add_writer(&self, passphrase: &str) {
+        let add = ["repo", "key", "add", "--role", "writer", "--new-passphrase"];
+        self.ok(&[&add[..], &[passphrase]].concat());
+    }
+
     /// Runs and expects this exit code.
     #[track_caller]
     pub fn fails<A: AsRef<OsStr>>(&self, arguments: &[A], code: i32) -> Finished {

@@ -3,7 +3,7 @@
 use super::*;
 use crate::format::tombstone::{self, Tombstone};
 use crate::id::{Id, Id16};
-use crate::ops::testing::{World, noise};
+use crate::ops::testing::World;
 use crate::report::Silent;
 use crate::storage::{PutOptions, Storage};
 
@@ -22,17 +22,9 @@ fn kinds(report: &CheckReport) -> Vec<What> {
     kinds
 }
 
-fn two_backups() -> World {
-    let world = World::new();
-    world.backup();
-    world.write("large0", &noise(2 << 20, 200));
-    world.backup();
-    world
-}
-
 #[test]
 fn a_whole_repository_is_clean() {
-    let world = two_backups();
+    let world = World::backed_up();
     let report = checked(&world, Some(Subset::All));
     assert!(report.is_clean(), "{:?}", report.findings);
     assert_eq!((report.snapshots, report.unindexed_packs), (2, 0));
@@ -44,7 +36,7 @@ fn a_whole_repository_is_clean() {
 
 #[test]
 fn a_missing_pack_is_told_with_its_files_in_each_backup() {
-    let world = two_backups();
+    let world = World::backed_up();
     let before = world.storage.save();
     for key in world.packs() {
         world.remove(&key);
@@ -75,7 +67,7 @@ impl World {
 
 #[test]
 fn a_flipped_byte_is_found_by_reading_and_costs_one_chunk() {
-    let world = two_backups();
+    let world = World::backed_up();
     let before = world.storage.save();
     for key in world.packs() {
         let len = world.storage.contents()[&key].len();
@@ -104,7 +96,7 @@ fn a_flipped_byte_is_found_by_reading_and_costs_one_chunk() {
 
 #[test]
 fn small_objects_are_checked() {
-    let world = two_backups();
+    let world = World::backed_up();
     let cases = [
         ("config", What::Config),
         ("keys/", What::KeySlot),
@@ -131,7 +123,7 @@ fn small_objects_are_checked() {
 
 #[test]
 fn tombstones_are_checked_and_what_they_name_is_no_error() {
-    let world = two_backups();
+    let world = World::backed_up();
     let bury = |keyring: &crate::crypto::Keyring, packs: Vec<Id>| {
         let stone = Tombstone {
             packs,

@@ -59,21 +59,13 @@ fn maintained(world: &World) {
     }
 }
 
-fn two_backups() -> World {
-    let world = World::new();
-    world.backup();
-    world.write("large0", &noise(2 << 20, 200));
-    world.backup();
-    world
-}
-
 fn name(key: &str) -> String {
     key.rsplit('/').next().unwrap().to_string()
 }
 
 #[test]
 fn the_index_comes_back_from_the_packs_alone() {
-    let world = two_backups();
+    let world = World::backed_up();
     let objects = world.keys("index/");
     world.remove(&objects[0]);
     world.storage.tamper(&objects[1], |b| b[100] ^= 1);
@@ -138,7 +130,7 @@ fn a_damaged_chunk_heals_from_the_source_though_its_file_has_not_changed() {
 #[test]
 fn a_vanished_pack_is_taken_out_of_the_index_and_heals() {
     for by_index in [true, false] {
-        let world = two_backups();
+        let world = World::backed_up();
         let before = world.storage.save();
         for key in world.packs() {
             let id = world.snapshots()[0];
@@ -179,7 +171,7 @@ fn a_vanished_pack_is_taken_out_of_the_index_and_heals() {
 
 #[test]
 fn undoing_the_damage_after_a_repair_is_clean() {
-    let world = two_backups();
+    let world = World::backed_up();
     for key in world.packs() {
         let before = world.storage.save();
         let body = world.storage.contents()[&key].clone();
@@ -195,7 +187,7 @@ fn undoing_the_damage_after_a_repair_is_clean() {
 
 #[test]
 fn lost_files_become_holes_only_when_told_to() {
-    let world = two_backups();
+    let world = World::backed_up();
     let old = world.snapshots();
     let lost = noise(2 << 20, 101);
     // The source has changed meanwhile, so nothing can heal.
