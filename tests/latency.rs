@@ -2,6 +2,8 @@
 //! memory it takes. A measurement, and no part of the usual run:
 //!
 //! `CORSO_LATENCY_MIB=1024 cargo test --release --test latency -- --ignored --nocapture`
+//!
+//! `CORSO_LATENCY_CONNECTIONS` gives another number of connections than the one that Corso chooses.
 #![cfg(unix)]
 
 mod support;
@@ -48,6 +50,11 @@ fn measure(mib: usize, round_trip: Duration) -> (f64, f64) {
         &endpoint,
     ];
     corso.ok(&[&["repo", "init", "s3"], &place[..]].concat());
+    if let Ok(connections) = std::env::var("CORSO_LATENCY_CONNECTIONS") {
+        let file = corso.home().join(".corso.toml");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(file, format!("{text}connections = {connections}\n")).unwrap();
+    }
     let source = corso.home().join("source");
     std::fs::create_dir(&source).unwrap();
     for number in 0..mib.div_ceil(64) {

@@ -150,6 +150,8 @@ impl Network {
             .timeout_connect(Some(timeouts.connect))
             .timeout_per_read(Some(timeouts.stall))
             .timeout_per_write(Some(timeouts.stall))
+            // Headers could drip, too.
+            .timeout_recv_response(Some(timeouts.stall * 4))
             .tls_config(
                 ureq::tls::TlsConfig::builder()
                     .disable_verification(tls.disable_verification)

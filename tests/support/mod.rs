@@ -6,6 +6,7 @@
 
 mod certificates;
 mod dice;
+mod forward;
 mod http_server;
 mod latency;
 mod moto;
@@ -20,6 +21,7 @@ mod tree;
 mod versitygw;
 
 pub use dice::Dice;
+pub use forward::Forward;
 pub use http_server::{HttpReply, HttpRequest, HttpServer, ok, status};
 pub use latency::long_line;
 pub use moto::Moto;

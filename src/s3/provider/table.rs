@@ -112,7 +112,6 @@ pub const TABLE: &[Provider] = &[
     Provider {
         id: "ceph",
         name: "Ceph RGW",
-        region: RegionRule::Default("default"),
         // By version: some refuse it, some pass it over.
         conditional_put: Conditional::Unknown,
         source: "https://docs.ceph.com/en/latest/radosgw/s3/",

@@ -254,3 +254,60 @@ fn checksums_are_asked_for_where_puts_carry_them() {
     assert_eq!(other.checksum("a").unwrap(), None);
     assert!(script.sent.lock().unwrap().is_empty());
 }
+
+#[test]
+fn packs_get_the_class_and_everything_the_encryption() {
+    let script = Script::new(vec![ok(b""), ok(b"")]);
+    let mut config = S3Config::new("bkt", Credentials::new("AK", "SK", None, "test"));
+    config.endpoint = "localhost:9000".into();
+    config.prefix = "p".into();
+    config.stored_as = StoredAs {
+        storage_class: Some("STANDARD_IA".into()),
+        encryption: Some("AES256".into()),
+        kms_key: None,
+    };
+    let storage = S3Storage::with_transport(config, Box::new(script.clone())).unwrap();
+    storage
+        .put("packs/aa/bb", b"x", &PutOptions::default())
+        .unwrap();
+    storage
+        .put("index/cc", b"x", &PutOptions::default())
+        .unwrap();
+    let sent = script.sent.lock().unwrap();
+    let header = |at: usize, name: &str| {
+        let headers: &Sent = &sent[at];
+        headers
+            .2
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.clone())
+    };
+    assert_eq!(
+        header(0, "x-amz-storage-class").as_deref(),
+        Some("STANDARD_IA")
+    );
+    assert_eq!(header(1, "x-amz-storage-class"), None);
+    for at in [0, 1] {
+        assert_eq!(
+            header(at, "x-amz-server-side-encryption").as_deref(),
+            Some("AES256")
+        );
+    }
+}
+
+#[test]
+fn a_listing_that_was_cut_short_is_asked_for_anew() {
+    let cut = ok(b"<ListBucketResult><Contents><Key>p/packs/");
+    let (storage, script) = scripted(vec![cut, page(&["p/packs/aa/b"], None)]);
+    let mut keys = Vec::new();
+    let each = &mut |object: ObjectInfo| {
+        keys.push(object.key);
+        Ok(())
+    };
+    storage.list("packs/", each).unwrap();
+    assert_eq!(keys, ["packs/aa/b"]);
+    assert_eq!(script.sent.lock().unwrap().len(), 2);
+    let nonsense = || ok(b"<ListBucketResult>");
+    let (storage, _) = scripted(vec![nonsense(), nonsense(), nonsense()]);
+    assert!(storage.list("packs/", &mut |_| Ok(())).is_err());
+}
