@@ -36,6 +36,13 @@ impl Env {
             .filter(|v| !v.is_empty())
     }
 
+    /// The value of `name`; an empty one counts as unset, but for proxies, where it means that there is none.
+    pub fn lookup(&self, name: &str) -> Option<OsString> {
+        let value = self.vars.get(OsStr::new(name))?;
+        let proxy = name.to_ascii_lowercase().ends_with("_proxy");
+        (proxy || !value.is_empty()).then(|| value.clone())
+    }
+
     /// The value of `name` if it is UTF-8 and not empty.
     pub fn text(&self, name: &str) -> Option<&str> {
         self.os(name).and_then(OsStr::to_str)
@@ -86,7 +93,11 @@ mod tests {
             ("HOME", "/h"),
             ("CORSO_CONFIG_DIR", ""),
         ]);
-        assert!(env.os("A").is_none());
+        assert!(env.os("A").is_none() && env.lookup("A").is_none());
+        assert_eq!(
+            Env::of(&[("https_proxy", "")]).lookup("https_proxy"),
+            Some("".into())
+        );
         assert_eq!(env.first(&["A", "B"]).map(|f| f.0), Some("B"));
         assert_eq!(
             env.config_file().unwrap(),

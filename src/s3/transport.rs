@@ -260,7 +260,8 @@ pub(super) fn broken(error: ureq::Error) -> Broken {
         ureq::Error::Timeout(_) => "no answer in time".to_string(),
         ureq::Error::Io(io) => io.to_string(),
         ureq::Error::Other(inner) => inner.to_string(),
-        ureq::Error::ConnectProxyFailed(why) => why.clone(),
+        // `... responded 407/407`
+        ureq::Error::ConnectProxyFailed(why) => why.split('/').next().unwrap_or(why).to_string(),
         other => other.to_string(),
     };
     Broken { kind, message }

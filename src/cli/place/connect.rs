@@ -47,7 +47,7 @@ impl S3Place {
     }
 
     fn config(&self, env: &Env) -> Result<S3Config> {
-        let lookup = |name: &str| env.os(name).map(ToOwned::to_owned);
+        let lookup = |name: &str| env.lookup(name);
         let old = self.file_keys.as_ref();
         let old =
             old.filter(|_| self.flag_keys.is_none() && self.profile.is_none() && !names_keys(env));
