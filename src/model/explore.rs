@@ -13,12 +13,16 @@
 //!
 //! # What is left out, and why nothing is lost
 //! - Times count by classes of age: [`super::state::Ages`] says why that is enough.
-//! - A step that nothing else can touch is taken at once. That is a get that no other actor that lives may delete, and
-//!   a listing of what no other may put or delete once no tick is left, and the signing of a put then. Such a step
-//!   commutes with all that the others can do before it, so every order has the same states as one that begins with
-//!   it, apart from some that only lack it and store the same. What actors may do is declared ([`super::actor`]) and
-//!   checked. No step can be put off for ever by this: every run ends.
+//! - A step that nothing else can touch is taken at once. That is a get of what no other actor that lives may delete
+//!   (maintenance deletes what tombstones name, a grace period after them), and a listing of what no other may put or
+//!   delete once no tick is left, and the signing of a put then. Such a step commutes with all that the others can do
+//!   before it, so every order has the same states as one that begins with it, apart from some that only lack it and
+//!   store the same. What actors may do is declared ([`super::actor`]) and checked. No step can be put off for ever by
+//!   this: every run ends. A test compares what is stored with and without it.
+//! - With a bound, a state that is come to with no more interruptions to spare than before is not visited again.
 //! - Object names are the planned ones. Another name could change the order of two gets, and nothing else.
+
+mod quiet;
 
 use super::actor::Actor;
 use super::bugs::Bug;
@@ -44,9 +48,9 @@ pub struct Setup {
     /// How many ticks may come.
     pub ticks: usize,
     /// How often an actor may be kept waiting although it could go on; none: without a bound.
-    ///
-    /// With a bound, one actor may die besides: that would count as being kept waiting for ever.
     pub preemptions: Option<usize>,
+    /// With a bound: may one actor die besides? That would count as being kept waiting for ever.
+    pub crash: bool,
     /// Without the reductions: to see that they lose nothing.
     pub exact: bool,
     /// Does the storage refuse what was signed more than 15 minutes ago?
@@ -62,7 +66,8 @@ pub struct Setup {
 /// What came of it.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Interleavings: ways through the states from the beginning to an end, those left out by reductions not counted.
+    /// Interleavings: ways through the states from the beginning to an end, those left out by reductions not counted, nor
+    /// those under a bound.
     pub interleavings: f64,
     /// Steps taken, from all states.
     pub steps: u64,
@@ -100,6 +105,15 @@ struct Frame {
     interleavings: f64,
 }
 
+/// What is known of a state.
+#[derive(Clone, Copy, Default)]
+struct Known {
+    /// Interleavings from there on; counted only without a bound.
+    interleavings: f64,
+    /// With a bound: how often one had been made to wait when it was come to. Whoever comes with more to spare goes on.
+    preempted: usize,
+}
+
 /// The search.
 struct Explorer<'a> {
     setup: &'a Setup,
@@ -107,8 +121,9 @@ struct Explorer<'a> {
     invariant: Invariant<'a>,
     ages: Ages,
     tombstones: Number,
-    /// Known states, with the interleavings from there on.
-    seen: HashMap<Mark, f64>,
+    seen: HashMap<Mark, Known>,
+    /// What each tombstone names.
+    stones: HashMap<Number, HashSet<Number>>,
     way: Vec<Frame>,
     report: Report,
 }
@@ -135,7 +150,7 @@ pub fn explore(setup: &Setup) -> Report {
 
 fn search(setup: &Setup) -> Report {
     let begun = Instant::now();
-    let world = World::get();
+    let world = World::of(setup.start);
     let mut names = Names::default();
     let tombstones = names.number("tombstones/");
     let shelf = Shelf::new(&mut names, &world.objects(setup.start));
@@ -146,6 +161,7 @@ fn search(setup: &Setup) -> Report {
         ages: Ages::new(setup),
         tombstones,
         seen: HashMap::new(),
+        stones: HashMap::new(),
         way: Vec::new(),
         report: Report::default(),
     };
@@ -180,9 +196,12 @@ impl Explorer<'_> {
             last: None,
             preempted: 0,
             dead: None,
+            stones: Vec::new(),
             late: Vec::new(),
             shelf,
         };
+        state.stones = state.shelf.list(&self.tales.names(), self.tombstones);
+        self.learn_stones(&state);
         for actor in 0..self.setup.actors.len() {
             let tale = self.tales.begin(actor, &state.shelf)?;
             state.places.push(Place { tale, signed: None });
@@ -199,7 +218,8 @@ impl Explorer<'_> {
         while let Some(frame) = self.way.last_mut() {
             let Some(&choice) = frame.open.get(frame.tried) else {
                 let (mark, interleavings) = (frame.mark, frame.interleavings);
-                self.seen.insert(mark, interleavings);
+                let known = self.seen.entry(mark).or_default();
+                known.interleavings = interleavings;
                 self.way.pop();
                 self.count(interleavings);
                 continue;
@@ -226,18 +246,23 @@ impl Explorer<'_> {
     fn enter(&mut self, state: State, changed: bool) -> Result<(), String> {
         let mark = state.mark(&self.tales, self.setup, &self.ages);
         // A state cannot come back on its own way, since no actor goes back: so what is known is counted out.
-        if let Some(&interleavings) = self.seen.get(&mark) {
+        let known = self.seen.get(&mark).copied();
+        if let Some(known) = known.filter(|k| k.preempted <= state.preempted) {
             self.report.pruned += 1;
-            self.count(interleavings);
+            self.count(known.interleavings);
             return Ok(());
         }
-        self.seen.insert(mark, 0.0);
+        let now = Known {
+            preempted: state.preempted,
+            ..Known::default()
+        };
+        self.seen.insert(mark, now);
         if changed {
             self.invariant.check(&state, &self.tales)?;
         }
         let open = self.open(&state);
         let end = open.is_empty();
-        if end {
+        if end && known.is_none() {
             self.note_end(&state);
         }
         self.way.push(Frame {
@@ -259,7 +284,7 @@ impl Explorer<'_> {
             let mut state = first.clone();
             loop {
                 let mark = state.mark(&self.tales, self.setup, &self.ages);
-                let new = self.seen.insert(mark, 0.0).is_none();
+                let new = self.seen.insert(mark, Known::default()).is_none();
                 let open = self.open(&state);
                 let last = state.last.filter(|l| open.contains(l));
                 let choice = match last {
@@ -310,11 +335,13 @@ impl Explorer<'_> {
         let mut open: Vec<Choice> = waiting()
             .filter(|n| may_switch || last.is_none_or(|last| last == *n))
             .collect();
+        // First what costs nothing, so that most states are come to in the cheapest way first.
+        open.sort_by_key(|n| Some(*n) != last);
         if !open.is_empty() && state.ticks > 0 {
             open.extend((0..self.setup.tick.len()).map(|t| state.places.len() + t));
         }
-        let bounded = self.setup.preemptions.is_some() && self.setup.random.is_none();
-        if bounded && last.is_some() && state.dead.is_none() && open.len() > 1 {
+        let may_die = self.setup.crash && self.setup.random.is_none();
+        if may_die && last.is_some() && state.dead.is_none() && open.len() > 1 {
             open.push(self.death());
         }
         open
@@ -323,29 +350,6 @@ impl Explorer<'_> {
     /// The choice that an actor dies.
     fn death(&self) -> Choice {
         self.setup.actors.len() + self.setup.tick.len()
-    }
-
-    /// Can nothing that others do touch this actor's step, nor it them?
-    fn is_quiet(&self, actor: usize, state: &State) -> bool {
-        let Some(ask) = self.ask(actor, state).filter(|_| !self.setup.exact) else {
-            return false;
-        };
-        if state.signs(actor, ask, self.tombstones) {
-            return state.ticks == 0;
-        }
-        let (Ask::Get(number) | Ask::List(number)) = ask else {
-            return false;
-        };
-        let names = self.tales.names();
-        let below = |prefixes: &[&str]| prefixes.iter().any(|p| names.key(number).starts_with(p));
-        let alive = |n: &usize| *n != actor && self.ask(*n, state).is_some();
-        let mut others = (0..state.places.len()).filter(alive);
-        let touched = others.any(|n| {
-            let other = &self.setup.actors[n];
-            below(other.deletes) || matches!(ask, Ask::List(_)) && below(other.puts)
-        });
-        // A listing has the time in it.
-        !touched && (state.ticks == 0 || matches!(ask, Ask::Get(_)))
     }
 
     /// Gives whether something changed that the invariant looks at.
@@ -368,23 +372,9 @@ impl Explorer<'_> {
             state.preempted += usize::from(kept.is_some());
             state.last = Some(choice);
         }
-        state.step(choice, &mut self.tales, self.setup, self.tombstones)
-    }
-
-    /// An actor does nothing but what [`super::actor`] says of it: reductions rely on that.
-    fn check_declared(&self, n: usize, state: &State) -> Result<(), String> {
-        let actor = &self.setup.actors[n];
-        let (number, allowed) = match self.tales.ask(state.places[n].tale) {
-            Some(Ask::Put(number, _)) => (number, actor.puts),
-            Some(Ask::Delete(number)) => (number, actor.deletes),
-            _ => return Ok(()),
-        };
-        let names = self.tales.names();
-        let key = names.key(number);
-        match allowed.iter().any(|p| key.starts_with(p)) {
-            true => Ok(()),
-            false => Err(format!("{} is not declared to touch {key}", actor.name)),
-        }
+        let changed = state.step(choice, &mut self.tales, self.setup, self.tombstones)?;
+        self.learn_stones(state);
+        Ok(changed)
     }
 
     fn note_end(&mut self, state: &State) {

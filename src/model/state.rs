@@ -37,6 +37,9 @@ pub struct State {
     pub preempted: usize,
     /// Who died.
     pub dead: Option<usize>,
+    /// All tombstones that ever were, and when each was put. Says only which steps need not
+    /// be tried in every order, so it is no part of a state's mark.
+    pub stones: Vec<(Number, Time)>,
     /// Snapshots that arrived later than a storage with a window would have let them, and who put them.
     pub late: Vec<(usize, Number)>,
 }
@@ -92,8 +95,13 @@ impl State {
         let names = tales.names();
         let times = (began, self.now);
         let heard = answer((&names, &mut self.shelf), ask, &setup.actors[actor], times);
-        drop(names);
         let changes = matches!(ask, Ask::Put(..) | Ask::Delete(_));
+        if let (Ask::Put(number, _), Answer::Put(Ok(_))) = (ask, &heard)
+            && names.key(number).starts_with("tombstones/")
+        {
+            self.stones.push((number, self.now));
+        }
+        drop(names);
         Ok(self.hear(actor, heard, tales, setup)? | changes)
     }
 
@@ -247,8 +255,7 @@ impl State {
         }
         buffer.push(self.ticks as u8);
         if setup.preemptions.is_some() {
-            let last = self.last.map_or(u8::MAX, |l| l as u8);
-            buffer.extend([last, self.preempted as u8]);
+            buffer.push(self.last.map_or(u8::MAX, |l| l as u8));
         }
         for (actor, number) in &self.late {
             buffer.push(*actor as u8);

@@ -259,7 +259,7 @@ impl<'a> Tales<'a> {
 
 /// Runs the engine. `None`: it panicked.
 fn live(setup: &Setup, number: usize, storage: Arc<Solo>) -> Option<Ended> {
-    let (world, actor) = (World::get(), setup.actors[number]);
+    let (world, actor) = (World::of(setup.start), setup.actors[number]);
     plan::follow(format!("actor {number}").as_bytes(), NOW);
     bugs::plant(setup.bug);
     let run = || {

@@ -55,6 +55,8 @@ pub struct Start {
     pub stone: Option<(Stone, u32)>,
     /// Are there so many index objects that they are worth merging?
     pub scattered: bool,
+    /// Are all files so small that they share a bundle?
+    pub small: bool,
 }
 
 /// What a tombstone at the start names.
@@ -93,18 +95,19 @@ pub struct History {
 }
 
 impl World {
-    /// The one world of this process: made at first use.
-    pub fn get() -> &'static World {
-        static WORLD: OnceLock<World> = OnceLock::new();
-        WORLD.get_or_init(|| {
+    /// The world of `start`: made at first use.
+    pub fn of(start: Start) -> &'static World {
+        static WORLDS: [OnceLock<World>; 2] = [const { OnceLock::new() }; 2];
+        WORLDS[usize::from(start.small)].get_or_init(|| {
             plan::follow(b"world", NOW);
-            let world = World::make();
+            let world = World::make(if start.small { 100 } else { 1 });
             plan::leave();
             world.unwrap()
         })
     }
 
-    fn make() -> Result<World> {
+    /// With files that are `smaller` by this factor.
+    fn make(smaller: usize) -> Result<World> {
         let mut config = Config::new(Id16([7; 16]), NOW);
         (config.grace, config.pack_size) = (G, MIB);
         let config_bytes = config.encode()?;
@@ -120,8 +123,8 @@ impl World {
         std::fs::create_dir(world.source()).context(|| "the source")?;
         // Files with a chunk of their own, and a small one that goes into a bundle.
         world.write("small", &pattern(0, 500))?;
-        world.write("kept", &pattern(1, 140_000))?;
-        world.write("extra", &pattern(2, 150_000))?;
+        world.write("kept", &pattern(1, 140_000 / smaller))?;
+        world.write("extra", &pattern(2, 150_000 / smaller))?;
         let storages = [(); 2].map(|()| MemoryStorage::from_contents([], NOW.minus(G * 8)));
         let storages = storages.map(Arc::new);
         let each = || storages.iter().zip([false, true]);
@@ -131,7 +134,7 @@ impl World {
         let first: Vec<Id> = (each().map(|(s, w)| run(&world, s, w))).collect::<Result<_>>()?;
         std::fs::remove_file(world.source().join("extra")).context(|| "a source file")?;
         let kept: Vec<Id> = (each().map(|(s, w)| run(&world, s, w))).collect::<Result<_>>()?;
-        world.write("added", &pattern(3, 160_000))?;
+        world.write("added", &pattern(3, 160_000 / smaller))?;
         for (number, (storage, writer)) in each().enumerate() {
             let before = names(&storage.snapshot());
             let gone = run(&world, storage, writer)?;
@@ -148,8 +151,8 @@ impl World {
                 wrote,
             };
         }
-        world.write("extra", &pattern(2, 150_000))?;
-        world.write("fresh", &pattern(4, 170_000))?;
+        world.write("extra", &pattern(2, 150_000 / smaller))?;
+        world.write("fresh", &pattern(4, 170_000 / smaller))?;
         Ok(world)
     }
 

@@ -2,16 +2,22 @@
 
 use super::super::actor::{BACKUP, FORGET_AND_BACKUP, MAINTENANCE, MAINTENANCE_TWICE};
 use super::super::bugs::Bug;
-use super::super::explore::{Setup, explore};
+use super::super::explore::{Report, Setup, explore};
+use super::super::world::Start;
 use super::{NAMED, NEEDED, NOTHING, setup, show};
 
-/// Plants `bug`, and looks for it.
-fn found(bug: Bug, setup: Setup) {
+fn plant(bug: Bug, setup: Setup) -> (Setup, Report) {
     let planted = Setup {
         bug: Some(bug),
         ..setup
     };
     let report = explore(&planted);
+    (planted, report)
+}
+
+/// Plants `bug`, and looks for it.
+fn found(bug: Bug, setup: Setup) {
+    let (planted, report) = plant(bug, setup);
     show(&planted, &report);
     let (executions, seconds) = (report.executions(), report.seconds);
     let Some(violation) = report.violation else {
@@ -80,4 +86,23 @@ fn withdraw() {
         ..setup(&[MAINTENANCE, MAINTENANCE, FORGET_AND_BACKUP], NEEDED)
     };
     found(Bug::Withdraw, none);
+}
+
+/// Where all files share a bundle, mistakes hide: a bundle of other files is another chunk, and a tree of other files
+/// has another leaf, so no backup ever relies on what maintenance takes for rubbish.
+#[test]
+fn small_files_hide_mistakes() {
+    for bug in [Bug::IndexFirst, Bug::NoRenewal, Bug::LatePut, Bug::NoLook] {
+        let start = Start {
+            small: true,
+            ..NOTHING
+        };
+        let small = Setup {
+            preemptions: Some(1),
+            ..setup(&[BACKUP, MAINTENANCE_TWICE], start)
+        };
+        let (planted, report) = plant(bug, small);
+        show(&planted, &report);
+        assert!(report.complete, "{bug:?}: {:?}", report.violation);
+    }
 }
