@@ -413,7 +413,7 @@ impl Client {
             region,
             response.header("x-amz-request-id"),
         );
-        error.location = response.header("location").map(str::to_owned);
+        error.detour.location = response.header("location").map(str::to_owned);
         error
     }
 }

@@ -46,7 +46,7 @@ fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
     let said = said(error);
     match (error.status, error.code.as_str()) {
         (407, _) => proxy(client, &said),
-        _ if error.page.is_some() || is_login(error) => web_page(client, error),
+        _ if error.detour.page.is_some() || is_login(error) => web_page(client, error),
         _ if http_to_tls(error) => tls_port(client, &said),
         (_, "NoSuchBucket") => bucket_missing(client),
         (_, "NoSuchKey") => Error::new(Kind::ObjectMissing, "there is no such object"),
@@ -103,20 +103,20 @@ fn bucket_missing(client: &Client) -> Error {
 fn is_login(error: &S3Error) -> bool {
     (300..400).contains(&error.status)
         && error.code.is_empty()
-        && error.location.is_some()
+        && error.detour.location.is_some()
         && !is_wrong_region(error)
 }
 
 fn web_page(client: &Client, error: &S3Error) -> Error {
     let place = client.endpoint().text();
-    let leads = match &error.location {
+    let leads = match &error.detour.location {
         Some(location) => {
             let location: String = location.chars().take(200).collect();
             format!(", which leads to {location:?}")
         }
         None => String::new(),
     };
-    let titled = match error.page.as_deref() {
+    let titled = match error.detour.page.as_deref() {
         Some(title) if !title.is_empty() => format!(" titled {title:?}"),
         _ => String::new(),
     };
@@ -177,11 +177,11 @@ fn clock(client: &Client, said: &str) -> Error {
 fn wrong_region(client: &Client, error: &S3Error, said: &str) -> Error {
     let region = client.region();
     let (text, hint) = match &error.region {
-        _ if !error.endpoint.is_empty() => (
+        _ if !error.detour.endpoint.is_empty() => (
             format!(
                 "the bucket is not at {}, but at {:?}",
                 client.endpoint().text(),
-                error.endpoint
+                error.detour.endpoint
             ),
             "give that endpoint, without the bucket's name, with --endpoint".to_string(),
         ),

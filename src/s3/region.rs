@@ -23,7 +23,7 @@ pub fn is_wrong_region(error: &S3Error) -> bool {
     // A HEAD has no body: AWS answers 301 or 400 with x-amz-bucket-region. Redirections with neither a code nor a region
     // nor a request id are not S3's: networks that want a login do that.
     let bare = error.code.is_empty() && error.region.is_none() && error.request_id.is_empty();
-    (matches!(error.status, 301 | 302 | 307 | 308) && !(bare && error.location.is_some()))
+    (matches!(error.status, 301 | 302 | 307 | 308) && !(bare && error.detour.location.is_some()))
         || codes.contains(&error.code.as_str())
         || (error.status == 400 && error.code.is_empty() && error.region.is_some())
 }
@@ -31,6 +31,7 @@ pub fn is_wrong_region(error: &S3Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::s3::response::Detour;
     use std::ffi::OsString;
 
     #[test]
@@ -64,7 +65,10 @@ mod tests {
         assert!(!wrong(403, "AccessDenied", Some("x")));
         let login = S3Error {
             status: 302,
-            location: Some("http://login.example/".into()),
+            detour: Box::new(Detour {
+                location: Some("http://login.example/".into()),
+                ..Detour::default()
+            }),
             ..S3Error::default()
         };
         assert!(!is_wrong_region(&login));

@@ -82,7 +82,7 @@ impl Source for AssumeRole {
             |r: &Refusal| matches!(r, Refusal::Said(e) if crate::s3::retry::is_expired(e));
         let mut answer = self.ask(&keys);
         if answer.as_ref().is_err_and(expired) && self.with.renew(&keys)? {
-            answer = self.ask(&*self.with.current());
+            answer = self.ask(&self.with.current());
         }
         let doing = format!("assuming role {} with {}", self.role.arn, keys.source());
         answer.map_err(|refusal| sts::explain(refusal, &doing, "sts:AssumeRole"))

@@ -15,6 +15,13 @@ pub struct S3Error {
     pub region: Option<String>,
     /// For the provider's support.
     pub request_id: String,
+    /// What shows that this is not the bucket's own answer.
+    pub detour: Box<Detour>,
+}
+
+/// Signs of being at the wrong place; mostly there are none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Detour {
     /// The right endpoint, where the answer names it (PermanentRedirect).
     pub endpoint: String,
     /// Where a redirection leads to.
@@ -66,7 +73,10 @@ impl S3Error {
     pub fn web_page(status: u16, body: &[u8]) -> S3Error {
         S3Error {
             status,
-            page: Some(title(body)),
+            detour: Box::new(Detour {
+                page: Some(title(body)),
+                ..Detour::default()
+            }),
             ..S3Error::default()
         }
     }
@@ -79,9 +89,10 @@ impl S3Error {
             message: text("Message"),
             region: node.text_of("Region").and_then(plain_region),
             request_id: text("RequestId"),
-            endpoint: text("Endpoint"),
-            location: None,
-            page: None,
+            detour: Box::new(Detour {
+                endpoint: text("Endpoint"),
+                ..Detour::default()
+            }),
         }
     }
 }
@@ -188,7 +199,7 @@ mod tests {
     fn web_pages_and_plain_words_are_told_apart() {
         let page = b"<!DOCTYPE html><HTML><head><Title>Hotel Wi-Fi: log in</Title>";
         let e = S3Error::parse(200, page, None, None);
-        assert_eq!(e.page.as_deref(), Some("Hotel Wi-Fi: log in"));
+        assert_eq!(e.detour.page.as_deref(), Some("Hotel Wi-Fi: log in"));
         let e = S3Error::parse(
             400,
             b"Client sent an HTTP request to an HTTPS server.\n",
@@ -196,21 +207,21 @@ mod tests {
             None,
         );
         assert_eq!(
-            (e.page, e.message.as_str()),
+            (e.detour.page, e.message.as_str()),
             (None, "Client sent an HTTP request to an HTTPS server.")
         );
         for nothing in [&b"\x16\x03\x01"[..], b"", b"{\"a\":1}", b"\xff\xfe"] {
             assert_eq!(S3Error::parse(400, nothing, None, None).message, "");
         }
         let titleless = S3Error::parse(502, b"<html><title>", None, None);
-        assert_eq!(titleless.page.as_deref(), Some(""));
+        assert_eq!(titleless.detour.page.as_deref(), Some(""));
     }
 
     #[test]
     fn a_redirection_names_the_endpoint() {
         let body = b"<Error><Code>PermanentRedirect</Code><Endpoint>b.s3.eu-west-1.amazonaws.com</Endpoint></Error>";
         let e = S3Error::parse(301, body, None, None);
-        assert_eq!(e.endpoint, "b.s3.eu-west-1.amazonaws.com");
+        assert_eq!(e.detour.endpoint, "b.s3.eu-west-1.amazonaws.com");
     }
 
     #[test]

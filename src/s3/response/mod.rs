@@ -7,7 +7,7 @@ mod location;
 pub mod xml;
 
 pub use delete::{DeleteFailure, parse_delete};
-pub use error::{S3Error, looks_like_html, plain_region};
+pub use error::{Detour, S3Error, looks_like_html, plain_region};
 pub use list::{Listed, ListedObject, parse_list};
 pub use location::parse_location;
 
