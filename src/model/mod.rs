@@ -15,8 +15,16 @@
 //! Answers that get lost and errors after which a run goes on; listings of several pages; packs that fill before a
 //! pass ends; local caches; several key epochs; a grace period of zero; threads of one run among themselves.
 //!
-//! [`explore`] says what is explored and what is left out; [`world`] what the repository holds; [`actor`] who acts;
-//! [`bugs`] which mistakes are planted to see that they are found.
+//! # How
+//! [`explore`] says what is explored and what is left out; [`tales`] how the engine is run without running it anew for
+//! each interleaving; [`world`] what the repository holds; [`actor`] who acts; [`bugs`] which mistakes are planted to see
+//! that they are found. The tests that are ignored go further, and are run by hand:
+//! ```text
+//! cargo test --lib model::tests::exhaustive_pairs -- --ignored --exact --nocapture
+//! CORSO_MODEL_PREEMPTIONS=2 cargo test --lib model::tests::bounded_triples -- --ignored --exact --nocapture
+//! ```
+//! Counts differ a little from process to process: the source lies in a folder of another name each time, so objects
+//! have other names, and are read in another order.
 
 mod actor;
 pub(crate) mod bugs;

@@ -63,6 +63,7 @@ pub struct Tales<'a> {
     pub requests: u64,
 }
 
+/// The mark of what was hashed.
 pub fn mark(hasher: &blake3::Hasher) -> Mark {
     let mut mark = Mark::default();
     hasher.finalize_xof().fill(&mut mark);

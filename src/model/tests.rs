@@ -253,7 +253,7 @@ fn by_hand(setup: Setup) -> Setup {
 /// Every pair from every start. `CORSO_MODEL_TICKS`; `CORSO_MODEL_SECONDS` each; `CORSO_MODEL_START`, one start by
 /// number.
 #[test]
-#[ignore = "takes half an hour: run by hand, with --nocapture for the counts"]
+#[ignore = "takes many minutes: run by hand, with --nocapture for the counts"]
 fn exhaustive_pairs() {
     let only = asked("CORSO_MODEL_START", 99) as usize;
     let starts = STARTS.iter().enumerate();
@@ -310,7 +310,7 @@ fn random_walks() {
 
 /// Reductions once more, on what is larger.
 #[test]
-#[ignore = "takes many minutes: run by hand, with --nocapture for the counts"]
+#[ignore = "takes half a minute: run by hand when a reduction changes"]
 fn reductions_lose_nothing_in_larger_pairs() {
     for pair in [
         [BACKUP, BACKUP],
