@@ -18,6 +18,7 @@ use super::retry::{
 use super::sigv4::{Signer, ToSign};
 use super::transport::{Broken, BrokenKind, HttpRequest, HttpResponse, Transport};
 use super::{canonical, download};
+use crate::error::Error;
 use crate::storage::Usage;
 use crate::units::{MIB, Time};
 use std::io::Read;
@@ -166,7 +167,7 @@ impl Client {
     }
 
     /// Waits for the next attempt, with region or clock corrected where that was the fault; or fails for good.
-    fn recover(&self, call: &mut Call, fault: Fault) -> Result<(), Failure> {
+    fn recover(&self, call: &mut Call, mut fault: Fault) -> Result<(), Failure> {
         // Whatever broke this connection may have broken the others to that address, too.
         call.fresh = matches!(fault.cause, Cause::Broken(_));
         let (verdict, asked) = match &fault.cause {
@@ -179,11 +180,22 @@ impl Client {
                     call.corrected_clock = true;
                     return Ok(());
                 }
-                if !call.renewed_keys && self.renew_keys(error, &fault) {
-                    call.renewed_keys = true;
-                    return Ok(());
+                let renewal = match call.renewed_keys {
+                    true => None,
+                    false => self.renew_keys(error, &fault),
+                };
+                match renewal {
+                    Some(Ok(())) => {
+                        call.renewed_keys = true;
+                        return Ok(());
+                    }
+                    Some(Err(none)) => {
+                        let verdict = judge_keys(&none);
+                        fault.cause = Cause::Keys(Arc::new(none));
+                        (verdict, None)
+                    }
+                    None => (judge_error(error), fault.retry_after),
                 }
-                (judge_error(error), fault.retry_after)
             }
             Cause::Keys(error) => (judge_keys(error), None),
             Cause::Broken(broken) => (judge_broken(broken, self.answered.load(Relaxed)), None),
@@ -204,16 +216,22 @@ impl Client {
         }
     }
 
-    /// Gets new keys where the storage finds the ones used expired; true if there are others now. A HEAD's refusal has no
-    /// code: there the keys' own end tells.
-    fn renew_keys(&self, error: &S3Error, fault: &Fault) -> bool {
-        let Some(keys) = &fault.keys else {
-            return false;
-        };
+    /// Gets new keys where the storage finds the ones used expired; `None` if that is not so, or there are no others. A
+    /// HEAD's refusal has no code: there the keys' own end tells.
+    fn renew_keys(&self, error: &S3Error, fault: &Fault) -> Option<Result<(), Error>> {
+        let keys = fault.keys.as_ref()?;
         let ended = keys.expires().is_some_and(|end| self.clock.now() >= end);
         let silent = error.code.is_empty() && matches!(error.status, 400 | 401 | 403);
-        // If there are none to be had, the storage's own answer says what is wrong.
-        (is_expired(error) || (silent && ended)) && self.credentials.renew(keys).unwrap_or(false)
+        if !(is_expired(error) || (silent && ended)) {
+            return None;
+        }
+        match self.credentials.renew(keys) {
+            Ok(true) => Some(Ok(())),
+            Ok(false) => None,
+            Err(none) => Some(Err(
+                none.context("the storage finds the session token expired")
+            )),
+        }
     }
 
     /// Takes a region from an answer that says ours is wrong; true if that changes anything for this request.

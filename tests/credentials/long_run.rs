@@ -139,7 +139,7 @@ fn keys_that_end_early_are_replaced() {
     assert_eq!(service.most_at_once.load(SeqCst), 1);
 }
 
-/// No new keys to be had: the error says what the storage said, and that is all.
+/// No new keys to be had: the error says so, and why.
 #[test]
 fn keys_that_end_for_good_end_the_run() {
     let temporary = Arc::new(Temporary::new(Duration::from_secs(3600)));
@@ -173,7 +173,7 @@ fn keys_that_end_for_good_end_the_run() {
     );
     assert!(
         said.stderr
-            .contains("the session token has expired: CORSOTEMPORARYKEY001"),
+            .contains("the storage finds the session token expired: renewing the storage credentials: asking the container"),
         "{said:?}"
     );
     assert_eq!(http.log().len(), 2, "asked for new keys once");

@@ -386,3 +386,28 @@ fn no_network_when_the_environment_has_keys() {
         assert!(line.contains(&format!("htons({port})")), "{line}");
     }
 }
+
+/// A command that reads all of its input gets none of the data that is to be backed up.
+#[test]
+fn a_credential_process_takes_no_bite_of_standard_input() {
+    let server = S3Server::start(S3Options::default());
+    let at = server.endpoint();
+    let (corso, _, _) = with_source("process", server.keys(), &services(server.keys()));
+    let config = "[default]\ncredential_process = cat >/dev/null; cat keys.json\n";
+    write(&corso, ".aws/config", config);
+    let init = [
+        "repo",
+        "init",
+        "s3",
+        "--bucket",
+        "corso-test",
+        "--endpoint",
+        &at,
+    ];
+    corso.ok(&[&init[..], &["--disable-tls"]].concat());
+    let data = super::support::random_bytes(300_000, 5);
+    let finished = corso.run_with_input(&["backup", "create", "--stdin", "data"], &data);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    corso.ok(&["restore", "latest", "--destination", "out"]);
+    assert_eq!(std::fs::read(corso.home().join("out/data")).unwrap(), data);
+}

@@ -154,7 +154,8 @@ fn from_flags(chain: &Chain) -> Result<Option<Credentials>> {
     }
 }
 
-/// The profile, and where it says nothing about keys, the machine. A profile that was named must be there.
+/// The profile, and where it says nothing about keys, the machine. A profile that was named must be there, as in botocore.
+/// (The SDK for Go passes over a missing one that `AWS_PROFILE` names, and asks the machine.)
 fn from_profile(
     planner: &Planner<'_>,
     name: &str,

@@ -34,7 +34,8 @@ impl Profiles {
     /// Reads the files that exist: `AWS_SHARED_CREDENTIALS_FILE` or `~/.aws/credentials`, `AWS_CONFIG_FILE` or `~/.aws/config`.
     ///
     /// # Errors
-    /// A file that is there and cannot be read or understood, or that a variable names and that is not there.
+    /// A file that is there and cannot be read or understood, or that a variable names and that is not there. (The SDK for Go
+    /// passes over such files.)
     pub fn load(env: Env<'_>) -> Result<Profiles> {
         Ok(Profiles {
             credentials: load(env, "AWS_SHARED_CREDENTIALS_FILE", "credentials")?,

@@ -2,6 +2,9 @@
 
 use super::super::testing::Host;
 use super::sources::Sources;
+use crate::s3::credentials::Source;
+use crate::s3::credentials::process::Process;
+use std::time::{Duration, Instant};
 
 /// A profile's lines (the profile is `default`), and what is said about them.
 const MALFORMED_PROFILES: &[(&str, &str)] = &[
@@ -31,6 +34,10 @@ const MALFORMED_PROFILES: &[(&str, &str)] = &[
     ),
     (
         "role_arn=r\nsource_profile=x\n[profile x]\nregion=y",
+        "has source_profile \"x\", which has no keys",
+    ),
+    (
+        "role_arn=r\nsource_profile=x\n[profile x]\nrole_arn=s",
         "has source_profile \"x\", which has no keys",
     ),
     (
@@ -277,4 +284,17 @@ fn odd_files() {
         "[profile x]\naws_access_key_id=A\naws_secret_access_key=S\n",
     );
     assert!(wrong.fails().to_string().contains("\"x\""));
+}
+
+/// A command that never ends, also one whose child keeps the pipe open.
+#[test]
+fn a_process_without_end_is_ended() {
+    for command in ["sleep 60", "sleep 60 & sleep 60", "while :; do :; done"] {
+        let mut process = Process::new("p", command);
+        process.time = Duration::from_millis(300);
+        let begin = Instant::now();
+        let said = process.fetch().err().unwrap().to_string();
+        assert!(said.contains("did not end within"), "{said}");
+        assert!(begin.elapsed() < Duration::from_secs(20), "{command}");
+    }
 }

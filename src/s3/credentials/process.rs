@@ -7,6 +7,7 @@ use crate::command;
 use crate::error::{Error, Kind, Result};
 use serde::Deserialize;
 use std::ffi::OsStr;
+use std::io::IsTerminal;
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ const TIME: Duration = Duration::from_secs(60);
 /// No set of keys is longer.
 const LIMIT: u64 = 64 << 10;
 
-/// The command of one profile. It may ask a person: standard input and error are this program's own.
+/// The command of one profile. It may ask a person: standard error is this program's own, and so is standard input if it
+/// is a terminal. (Anything else may be data to back up, of which the command must not take a bite.)
 pub(super) struct Process {
     pub profile: String,
     pub command: String,
@@ -49,13 +51,12 @@ impl Source for Process {
     fn fetch(&self) -> Result<Credentials> {
         let name = format!("credential_process of profile {:?}", self.profile);
         let wrong = |why: &str| Error::new(Kind::CredentialsMissing, format!("the {name} {why}"));
-        let output = command::output(
-            OsStr::new(&self.command),
-            Stdio::inherit(),
-            LIMIT,
-            self.time,
-        )
-        .map_err(|why| wrong(&why).hint("run the command by hand to see what it says"))?;
+        let stdin = match std::io::stdin().is_terminal() {
+            true => Stdio::inherit(),
+            false => Stdio::null(),
+        };
+        let output = command::output(OsStr::new(&self.command), stdin, LIMIT, self.time)
+            .map_err(|why| wrong(&why).hint("run the command by hand to see what it says"))?;
         let mut output = output;
         if cfg!(windows) {
             // cmd's echo leaves the backslashes in {\"Version\": 1}; the SDK for Go takes them out, too.

@@ -85,6 +85,8 @@ impl<'a> Planner<'a> {
         };
         match (base, role) {
             (None, None) => Ok(None),
+            // What the machine offers is for the profile in use, not for those that it is built on.
+            (None, Some(_)) if nested => Ok(None),
             (Some(base), None) => Ok(Some(base)),
             (Some(base), Some(arn)) => {
                 let with = CredentialProvider::fetch(base)?;

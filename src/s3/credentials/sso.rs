@@ -12,7 +12,7 @@ use crate::error::{Error, Kind, Result};
 use crate::s3::canonical::uri_encode;
 use crate::s3::response::plain_region;
 use crate::units::Time;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -129,6 +129,15 @@ struct RoleKeys {
     expiration: i64,
 }
 
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TokenRequest<'a> {
+    client_id: &'a str,
+    client_secret: &'a str,
+    grant_type: &'a str,
+    refresh_token: &'a str,
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct NewToken {
@@ -228,13 +237,13 @@ impl Sso {
             self.shown(),
             self.oidc.host
         );
-        let body = serde_json::json!({
-            "clientId": renewal.client_id,
-            "clientSecret": renewal.client_secret.expose(),
-            "grantType": "refresh_token",
-            "refreshToken": renewal.refresh_token.expose(),
+        let body = serde_json::to_string(&TokenRequest {
+            client_id: &renewal.client_id,
+            client_secret: renewal.client_secret.expose(),
+            grant_type: "refresh_token",
+            refresh_token: renewal.refresh_token.expose(),
         });
-        let body = Zeroizing::new(body.to_string());
+        let body = Zeroizing::new(body.map_err(|_| nonsense(&doing))?);
         let url = format!("{}/token", self.oidc.url);
         let send = |http: &Http, within: Duration| {
             http.send(&Ask {

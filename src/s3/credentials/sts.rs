@@ -118,12 +118,16 @@ impl Sts {
                 continue;
             }
             let mut error = S3Error::parse(reply.status, &reply.body, None, None);
+            if error.code.is_empty() {
+                // Not what STS says: a page of something in between.
+                error.message.clear();
+            }
             // Validation messages may repeat what was sent.
             let secret = |name: &str| matches!(name, "WebIdentityToken" | "TokenCode");
             let secrets = parameters.iter().filter(|(n, _)| secret(n));
             let secrets: Vec<&str> = secrets.map(|(_, value)| *value).collect();
             if said(&[&error.message], &secrets).is_empty() {
-                error.message = String::new();
+                error.message.clear();
             }
             return Err(Refusal::Said(error));
         }
