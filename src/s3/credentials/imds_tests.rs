@@ -41,7 +41,7 @@ fn imds(url: &str, vars: &[(&str, &str)]) -> Imds {
 }
 
 fn error(source: &Imds) -> String {
-    source.fetch().err().expect("no keys").to_string()
+    source.fetch().expect_err("no keys").to_string()
 }
 
 /// Roles and keys without a token.

@@ -165,15 +165,20 @@ fn a_chain_without_end_is_refused() {
 /// Variables and profile lines, and the URL of STS in eu-west-1.
 #[test]
 fn endpoints() {
-    let own = ("AWS_ENDPOINT_URL_STS", "http://own");
-    let all = ("AWS_ENDPOINT_URL", "http://all");
-    let ignore = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
-    let cases: [(&[(&str, &str)], &str, &str); 8] = [
+    const OWN: (&str, &str) = ("AWS_ENDPOINT_URL_STS", "http://own");
+    const ALL: (&str, &str) = ("AWS_ENDPOINT_URL", "http://all");
+    const IGNORE: (&str, &str) = ("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "true");
+    type Case = (
+        &'static [(&'static str, &'static str)],
+        &'static str,
+        &'static str,
+    );
+    let cases: [Case; 8] = [
         (&[], "", "https://sts.eu-west-1.amazonaws.com"),
-        (&[all], "", "http://all"),
-        (&[all, own], "", "http://own"),
+        (&[ALL], "", "http://all"),
+        (&[ALL, OWN], "", "http://own"),
         (
-            &[all, own, ignore],
+            &[ALL, OWN, IGNORE],
             "",
             "https://sts.eu-west-1.amazonaws.com",
         ),
@@ -188,7 +193,7 @@ fn endpoints() {
             "endpoint_url=http://profile\nignore_configured_endpoint_urls=true",
             "https://sts.eu-west-1.amazonaws.com",
         ),
-        (&[own], "endpoint_url=http://profile", "http://own"),
+        (&[OWN], "endpoint_url=http://profile", "http://own"),
     ];
     for (vars, lines, want) in cases {
         let host = Host::new(vars).file(".aws/config", &format!("[default]\n{lines}\n"));
