@@ -16,7 +16,7 @@ fn corso(moto: &Moto) -> Corso {
         )
 }
 
-fn init<'a>(at: &'a str) -> Vec<&'a str> {
+fn init(at: &str) -> Vec<&str> {
     vec![
         "repo",
         "init",
