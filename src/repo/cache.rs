@@ -48,6 +48,10 @@ pub struct Cache {
     warning: Mutex<Warning>,
 }
 
+/// See <https://bford.info/cachedir/>.
+const CACHE_TAG: &str =
+    "Signature: 8a477f597d28d172789f06886806bc55\n# The cache of a Corso repository.\n";
+
 #[derive(Default)]
 struct Warning {
     text: Option<String>,
@@ -59,6 +63,11 @@ impl Cache {
     pub fn open(root: &Path, repository: &Id16) -> Result<Cache> {
         let dir = root.join(repository.hex());
         private_folder(&dir).context(|| format!("creating the cache folder {}", dir.display()))?;
+        // So that `--exclude-caches` of any program leaves it out; without it nothing is lost but room.
+        let tag = dir.join("CACHEDIR.TAG");
+        if !tag.exists() {
+            let _ = std::fs::write(tag, CACHE_TAG);
+        }
         Ok(Cache {
             dir,
             warning: Mutex::default(),

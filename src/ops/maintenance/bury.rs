@@ -47,19 +47,28 @@ struct Doomed {
     keep: Bits,
 }
 
+/// Two ages that matter.
+#[derive(Clone, Copy, Debug)]
+pub struct Ages {
+    /// What is younger is left alone.
+    pub old: Grace,
+    /// What is put rests on a look that is younger than half of this.
+    pub fresh: Grace,
+}
+
 /// Moves, rewrites and buries. Without `marks` only index objects are merged.
 pub fn bury(
     look: &mut Look,
     marks: Option<&Marks>,
-    grace: Grace,
+    ages: Ages,
     options: &MaintenanceOptions,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<(Sums, Buried)> {
     let mut done = Buried::default();
-    let not_after = grace.deadline(&look.view);
+    let not_after = ages.fresh.deadline(&look.view);
     let doomed = match marks {
-        Some(marks) => decide(look, marks, grace, options)?,
+        Some(marks) => decide(look, marks, ages.old, options)?,
         None => Doomed {
             dropped: Vec::new(),
             repacked: Vec::new(),
@@ -80,7 +89,7 @@ pub fn bury(
         let mut mover = Mover {
             look,
             keep: &doomed.keep,
-            grace,
+            fresh: ages.fresh,
             not_after,
             copiers: HashMap::new(),
             observer,
@@ -237,7 +246,7 @@ fn keepers(look: &Look, marks: &Marks) -> Result<(Bits, Vec<Load>)> {
 struct Mover<'a> {
     look: &'a mut Look,
     keep: &'a Bits,
-    grace: Grace,
+    fresh: Grace,
     not_after: Option<Time>,
     copiers: HashMap<(Id16, u32), Copier>,
     observer: &'a dyn Observer,
@@ -266,8 +275,8 @@ impl Mover<'_> {
 
     fn time_is_short(&self) -> bool {
         let view = &self.look.view;
-        let margin = self.grace.0 / 8;
-        self.grace
+        let margin = self.fresh.0 / 8;
+        self.fresh
             .deadline(view)
             .is_some_and(|d| self.look.repo.storage.now() >= d.minus(margin))
     }

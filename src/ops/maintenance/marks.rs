@@ -1,6 +1,6 @@
 //! Which chunks the snapshots need: one bit for each row of the index.
 //!
-//! Memory: two bits a row, so 25 MB for 100 million chunks, beside what the index itself holds.
+//! Memory: three bits a row, so 38 MB for 100 million chunks, beside what the index itself holds.
 
 use super::table::Table;
 use crate::error::{Error, Result};
@@ -72,12 +72,15 @@ pub struct Marks {
     pub several: Bits,
     /// Chunks to rescue before anything is deleted.
     pub endangered: Vec<Endangered>,
+    /// Rows of chunks that were walked as nodes or lists. The bytes of one may also be needed as a file's: then what is
+    /// below it has not been seen yet.
+    walked: Bits,
     /// How many chunks are needed.
     pub chunks: u64,
     /// Chunks that are nowhere: how many, and the first few.
     pub missing: u64,
     missing_names: Vec<(Id, TreePath)>,
-    recent: Vec<(Id16, Id)>,
+    recent: Vec<(Id16, Id, bool)>,
 }
 
 impl Marks {
@@ -86,11 +89,12 @@ impl Marks {
         Marks {
             needed: Bits::new(rows),
             several: Bits::new(rows),
+            walked: Bits::new(rows),
             endangered: Vec::new(),
             chunks: 0,
             missing: 0,
             missing_names: Vec::new(),
-            recent: vec![(Id16::ZERO, Id::ZERO); RECENT],
+            recent: vec![(Id16::ZERO, Id::ZERO, false); RECENT],
         }
     }
 
@@ -138,15 +142,16 @@ pub struct Marker<'a> {
 
 impl Reached for Marker<'_> {
     fn chunk(&mut self, need: Need, id: &Id, path: &TreePath) -> Result<bool> {
-        if need != Need::Data {
+        let walks = need != Need::Data;
+        if walks {
             self.stop.check()?;
         }
         let slot = usize::from(id.0[0]) << 8 | usize::from(id.0[1]);
         let slot = slot % RECENT;
-        if self.marks.recent[slot] == (self.domain, *id) {
+        if self.marks.recent[slot] == (self.domain, *id, walks) {
             return Ok(false);
         }
-        self.marks.recent[slot] = (self.domain, *id);
+        self.marks.recent[slot] = (self.domain, *id, walks);
         let mut rows: Vec<(u64, Row)> = Vec::new();
         let (table, domain) = (self.table, self.domain);
         self.base.find(id, &mut |at, row| {
@@ -163,8 +168,12 @@ impl Reached for Marker<'_> {
             self.marks.missing += 1;
             return Ok(false);
         };
+        let below = walks && !self.marks.walked.get(first);
+        if below {
+            self.marks.walked.set(first);
+        }
         if self.marks.needed.get(first) {
-            return Ok(false);
+            return Ok(below);
         }
         self.marks.chunks += 1;
         let good = rows.iter().filter(|(_, r)| table.good(r.pack)).count();

@@ -34,6 +34,7 @@ use crate::repo::records::KEEP_RECORDS;
 use crate::report::{Event, Observer, Stop};
 use crate::storage::Usage;
 use crate::units::Time;
+use bury::Ages;
 use look::Look;
 use serde::Serialize;
 use std::sync::Arc;
@@ -136,11 +137,14 @@ pub fn maintain(
 ) -> Result<MaintenanceReport> {
     repo.require_full("maintenance")?;
     let grace = Grace(grace_of(repo.grace(observer)?, options.grace)?);
+    // Waiting longer before things are deleted does not make a look good for longer: others go by their own grace.
+    let fresh = Grace(grace.0.min(repo.config.grace));
     let (clock, usage) = (Instant::now(), repo.storage.usage());
     let mut job = Job {
         repo,
         options,
         grace,
+        fresh,
         observer,
         stop,
         viewer: Viewer::new(repo.storage.clone()),
@@ -186,7 +190,10 @@ impl Buried {
 struct Job<'a> {
     repo: &'a Arc<Repository>,
     options: &'a MaintenanceOptions,
+    /// How old things have to be.
     grace: Grace,
+    /// How young a look has to be.
+    fresh: Grace,
     observer: &'a dyn Observer,
     stop: &'a Stop,
     viewer: Viewer,
@@ -265,7 +272,7 @@ impl Job<'_> {
             }
             if !endangered.is_empty() && !options.dry_run {
                 self.report.chunks_rescued +=
-                    sweep::rescue(&mut look, &endangered, grace, observer, stop)?;
+                    sweep::rescue(&mut look, &endangered, self.fresh, observer, stop)?;
                 return Ok(false);
             }
             let swept = sweep::delete(&look, &stones, options.dry_run, observer, stop)?;
@@ -273,7 +280,11 @@ impl Job<'_> {
         }
         if bury {
             let marks = marks.as_ref().filter(|_| complete);
-            let (sums, buried) = bury::bury(&mut look, marks, grace, options, observer, stop)?;
+            let ages = Ages {
+                old: grace,
+                fresh: self.fresh,
+            };
+            let (sums, buried) = bury::bury(&mut look, marks, ages, options, observer, stop)?;
             (self.report.plan, self.report.buried) = (sums, buried);
             if complete && !options.dry_run {
                 let before = look.view.time.minus(grace.0).minus(KEEP_RECORDS);

@@ -56,12 +56,12 @@ pub fn due(view: &View, grace: Grace) -> Vec<Buried> {
 pub fn rescue(
     look: &mut Look,
     endangered: &[Endangered],
-    grace: Grace,
+    fresh: Grace,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<u64> {
     observer.event(Event::Phase("rescuing chunks"));
-    let not_after = grace.deadline(&look.view);
+    let not_after = fresh.deadline(&look.view);
     let mut groups: BTreeMap<(Id16, u32), Vec<&Endangered>> = BTreeMap::new();
     for chunk in endangered {
         groups
