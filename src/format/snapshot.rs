@@ -246,6 +246,21 @@ pub fn decode(bytes: &[u8]) -> Result<Manifest> {
     Ok(m)
 }
 
+/// Can what this manifest says be written, and read again? Readers bound texts and lists.
+///
+/// # Errors
+/// `Usage` where it has more or longer texts.
+pub fn check(manifest: &Manifest) -> Result<()> {
+    match decode(&encode(manifest)?) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(Error::usage(format!(
+            "a backup cannot say all this of itself: {}",
+            e.message()
+        ))
+        .hint("give fewer or shorter sources, tags and patterns, or a shorter host name")),
+    }
+}
+
 /// Seals a manifest of the session's run.
 pub fn seal(
     manifest: &Manifest,
@@ -253,6 +268,7 @@ pub fn seal(
     cipher: Cipher,
     keys: &Arc<DomainKeys>,
 ) -> Result<Sealed> {
+    check(manifest)?;
     seal_payloads(
         ObjectKind::Snapshot,
         &[&encode(manifest)?],

@@ -6,7 +6,7 @@ use super::threads::Threads;
 use crate::crypto::{DomainKeys, Keyring, Passphrase, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::config::{Config, MAX_CONFIG, MIN_GRACE};
-use crate::id::Id16;
+use crate::id::{Id, Id16};
 use crate::report::{Event, Observer};
 use crate::storage::{PutOptions, Storage};
 use crate::units::{GIB, MIB, Time};
@@ -121,6 +121,13 @@ impl Repository {
             Err(e) if e.kind() == Kind::ObjectMissing => {}
             Err(e) if e.kind() == Kind::Damaged => return Err(foreign(&*storage, e)),
             Err(e) => return Err(e.context("looking for a repository")),
+        }
+        if holds_backups(&*storage)? {
+            return Err(Error::damaged(format!(
+                "there are backups at {}, and their `config` is missing",
+                storage.describe()
+            ))
+            .hint("put `config` back from a copy of the repository, or choose another --prefix or --path"));
         }
         let made = options.config()?;
         let bytes = made.encode()?;
@@ -295,5 +302,25 @@ fn foreign(storage: &dyn Storage, error: Error) -> Error {
         Kind::NewerFormat => error.hint("use a newer version of corso"),
         Kind::NotRepository => error.hint("something else is stored there: choose another --prefix or --path"),
         _ => error.hint("a copy of this object from a versioned bucket or another copy of the repository mends it"),
+    }
+}
+/// Is there a snapshot? Asks for the first page of the listing.
+fn holds_backups(storage: &dyn Storage) -> Result<bool> {
+    let mut found = false;
+    let listed = storage.list("snapshots/", &mut |object| {
+        found |= object
+            .key
+            .rsplit('/')
+            .next()
+            .is_some_and(|name| name.parse::<Id>().is_ok());
+        match found {
+            // One is enough.
+            true => Err(Error::failed("found")),
+            false => Ok(()),
+        }
+    });
+    match found {
+        true => Ok(true),
+        false => listed.map(|_| false),
     }
 }

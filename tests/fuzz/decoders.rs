@@ -21,8 +21,11 @@ use corso::{cli, policy, units};
 use std::ffi::OsString;
 use std::sync::LazyLock;
 
+/// Takes any bytes and returns.
+type Decoder = fn(&[u8]);
+
 /// The decoders by name.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[(&str, Decoder)] = &[
     ("cbor", cbor),
     ("chunk", chunk),
     ("config", config),

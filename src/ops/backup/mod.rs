@@ -25,6 +25,7 @@ pub use tally::Counts;
 use crate::chunker::{Cdc, Params};
 use crate::error::{Error, Kind, Result};
 use crate::format::entry::TreePath;
+use crate::format::snapshot;
 use crate::format::tree::{Root, TreeReader};
 use crate::fs::path::Source as SourcePath;
 use crate::fs::walk::{self, Walker};
@@ -123,6 +124,7 @@ pub fn create(
     stop: &Stop,
 ) -> Result<BackupReport> {
     check_sources(options)?;
+    snapshot::check(&publish::told(options))?;
     let started = publish::Started::now(&**repo.storage());
     observer.event(Event::Phase("reading the index"));
     let run = Run::start(repo.clone(), observer.clone(), stop.clone())?;

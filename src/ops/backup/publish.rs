@@ -217,6 +217,18 @@ fn source_set(options: &BackupOptions) -> Vec<Vec<u8>> {
     }
 }
 
+/// What the user says of a backup, as its manifest has it.
+pub fn told(options: &BackupOptions) -> Manifest {
+    Manifest {
+        host: options.host.clone(),
+        user: options.user.clone(),
+        sources: source_set(options),
+        tags: options.tags.clone(),
+        excludes: options.excludes.clone(),
+        ..Manifest::default()
+    }
+}
+
 /// A tree that is about to be published.
 pub struct Draft<'a> {
     pub started: &'a Started,
@@ -326,10 +338,6 @@ impl Backup<'_> {
         Manifest {
             time: draft.started.time,
             ended: Time::local_now(),
-            host: options.host.clone(),
-            user: options.user.clone(),
-            sources: source_set(options),
-            tags: options.tags.clone(),
             root: draft.root.id,
             levels: draft.root.levels,
             stats: Stats {
@@ -353,9 +361,9 @@ impl Backup<'_> {
             parent: draft.given.and_then(|p| p.snapshot),
             version: concat!("corso ", env!("CARGO_PKG_VERSION")).to_string(),
             platform: crate::fs::platform().to_string(),
-            excludes: options.excludes.clone(),
             unreadable: draft.tally.unreadable(),
             domain_epoch: self.run.epoch(),
+            ..told(options)
         }
     }
 

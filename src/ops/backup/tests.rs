@@ -4,7 +4,7 @@ mod kept;
 mod late;
 mod moved;
 
-use super::{BackupReport, create};
+use super::{BackupOptions, BackupReport, create};
 use crate::crypto::{Passphrase, Role};
 use crate::error::{Kind, Result};
 use crate::id::Id;
@@ -248,6 +248,37 @@ fn an_interrupted_run_leaves_what_it_uploaded_to_the_next() {
     let report = world.backup("full").unwrap();
     assert!(report.written.reused_chunks > 0);
     world.assert_restores();
+}
+
+#[test]
+fn no_repository_is_made_where_one_has_lost_its_config() {
+    let world = World::new();
+    world.backup("full").unwrap();
+    world.storage.delete("config").unwrap();
+    let before = world.storage.contents();
+    let storage: Arc<dyn Storage> = world.storage.clone();
+    let pass = Passphrase::new("full");
+    let made = Repository::init(storage, &pass, &InitOptions::default(), None, &Silent);
+    assert_eq!(made.err().unwrap().kind(), Kind::Damaged);
+    assert_eq!(world.storage.contents(), before);
+}
+
+/// A manifest that nobody can read would be no backup.
+#[test]
+fn more_than_a_manifest_may_say_is_refused_before_anything_is_put() {
+    let world = World::new();
+    let before = world.storage.contents();
+    let refused = |change: &dyn Fn(&mut BackupOptions)| {
+        let mut options = options_of(&world.source());
+        change(&mut options);
+        let silent = Arc::new(Silent);
+        let done = create(world.open("full"), &options, silent, &Stop::default());
+        assert_eq!(done.unwrap_err().kind(), Kind::Usage);
+    };
+    refused(&|o| o.excludes = vec!["*.tmp".into(); 70_000]);
+    refused(&|o| o.tags = vec!["t".repeat(70_000)]);
+    refused(&|o| o.host = "h".repeat(70_000));
+    assert_eq!(world.storage.contents(), before);
 }
 
 #[test]
