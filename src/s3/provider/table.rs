@@ -1,5 +1,5 @@
 //! The table. Where a row says `tried`, the suites of this project run against that server (versions: `.ci/run`); all
-//! other rows rest on the documentation they name, read in 2026-11, and were not tried.
+//! other rows rest on what the documentation they name is known to say, and were not tried.
 
 use super::{Addressing, Checksum, Conditional, ContentMd5, ListDialect, Provider, RegionRule};
 
