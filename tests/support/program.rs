@@ -88,24 +88,20 @@ impl Corso {
     }
 
     /// Runs a command of [`Corso::command`] or [`Corso::command_of`] to the end.
-    pub fn finish(mut command: Command) -> Finished {
-        finish(command.spawn().unwrap(), &[])
+    pub fn finish(command: Command) -> Finished {
+        finish(command, &[])
     }
 
     /// Runs to the end.
     pub fn run<A: AsRef<OsStr>>(&self, arguments: &[A]) -> Finished {
-        finish(self.command(arguments).spawn().unwrap(), &[])
+        finish(self.command(arguments), &[])
     }
 
     /// Runs to the end with `input` on standard input.
     pub fn run_with_input<A: AsRef<OsStr>>(&self, arguments: &[A], input: &[u8]) -> Finished {
-        finish(
-            self.command(arguments)
-                .stdin(Stdio::piped())
-                .spawn()
-                .unwrap(),
-            input,
-        )
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped());
+        finish(command, input)
     }
 
     /// Runs and expects exit code 0.
@@ -132,16 +128,53 @@ impl Corso {
 }
 
 /// Runs `command` to the end, and shows `watch` its process id every few milliseconds meanwhile.
-pub fn finish_watched(mut command: Command, watch: &mut dyn FnMut(u32)) -> Finished {
-    finish_with(command.spawn().unwrap(), &[], watch)
+pub fn finish_watched(command: Command, watch: &mut dyn FnMut(u32)) -> Finished {
+    finish_with(command, &[], watch)
 }
 
-fn finish(child: Child, input: &[u8]) -> Finished {
-    finish_with(child, input, &mut |_| {})
+fn finish(command: Command, input: &[u8]) -> Finished {
+    finish_with(command, input, &mut |_| {})
+}
+
+/// Storage secrets that `command` is given. Very short ones stand in other words, too.
+fn secrets(command: &Command) -> Vec<String> {
+    const NAMES: [&str; 3] = [
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SECRET_KEY",
+        "AWS_SESSION_TOKEN",
+    ];
+    const FLAGS: [&str; 2] = ["--aws-secret-access-key", "--aws-session-token"];
+    let set = command
+        .get_envs()
+        .filter(|(n, _)| NAMES.iter().any(|name| name == n));
+    let arguments: Vec<&OsStr> = command.get_args().collect();
+    let after_flags = arguments
+        .windows(2)
+        .filter(|pair| FLAGS.iter().any(|flag| *flag == pair[0]))
+        .map(|pair| pair[1]);
+    set.filter_map(|(_, value)| value)
+        .chain(after_flags)
+        .map(|secret| secret.to_string_lossy().into_owned())
+        .filter(|secret| secret.len() >= 8)
+        .collect()
+}
+
+/// Runs to the end; whatever happens, no storage secret may be in what the program says.
+fn finish_with(mut command: Command, input: &[u8], watch: &mut dyn FnMut(u32)) -> Finished {
+    let secrets = secrets(&command);
+    let finished = wait(command.spawn().unwrap(), input, watch);
+    for secret in secrets {
+        let said = [&finished.stdout, &finished.stderr];
+        assert!(
+            !said.iter().any(|text| text.contains(&secret)),
+            "a secret in {finished:#?}"
+        );
+    }
+    finished
 }
 
 /// Waits for the end, with all pipes served at once.
-fn finish_with(mut child: Child, input: &[u8], watch: &mut dyn FnMut(u32)) -> Finished {
+fn wait(mut child: Child, input: &[u8], watch: &mut dyn FnMut(u32)) -> Finished {
     let (stdin, mut stdout, mut stderr) = (
         child.stdin.take(),
         child.stdout.take().unwrap(),
