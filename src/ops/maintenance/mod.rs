@@ -226,6 +226,13 @@ impl Job<'_> {
                 Err(e) => return Err(e),
             }
         }
+        if looks >= MAX_LOOKS {
+            return Err(Error::new(
+                Kind::Changed,
+                "maintenance took longer than half the grace period, every time",
+            )
+            .hint("nothing is lost, and what it moved stays moved; --max-repack lets it do less at a time"));
+        }
         Err(Error::new(
             Kind::Changed,
             "the repository changed at every look of maintenance",
