@@ -173,5 +173,4 @@ impl LiveBytes {
 }
 
 #[cfg(test)]
-#[path = "bundle_tests.rs"]
 mod tests;

@@ -242,5 +242,4 @@ impl<R: Read> Iterator for Chunker<'_, R> {
 }
 
 #[cfg(test)]
-#[path = "cdc_tests.rs"]
 mod tests;

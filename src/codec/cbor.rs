@@ -443,5 +443,4 @@ pub fn required<T>(value: Option<T>, name: &str) -> Result<T> {
 }
 
 #[cfg(test)]
-#[path = "cbor_tests.rs"]
 mod tests;

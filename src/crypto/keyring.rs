@@ -466,5 +466,4 @@ fn no_epoch(epoch: u32) -> Error {
 }
 
 #[cfg(test)]
-#[path = "keyring_tests.rs"]
 mod tests;

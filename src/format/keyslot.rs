@@ -312,5 +312,4 @@ fn ascending(epochs: impl Iterator<Item = u32> + Clone) -> Result<()> {
 }
 
 #[cfg(test)]
-#[path = "keyslot_tests.rs"]
 mod tests;

@@ -237,9 +237,4 @@ impl<'b> Object<'b> {
 }
 
 #[cfg(test)]
-#[path = "pack_tests.rs"]
 mod tests;
-
-#[cfg(test)]
-#[path = "hostile_tests.rs"]
-mod hostile_tests;

@@ -481,5 +481,4 @@ impl Fault {
 }
 
 #[cfg(test)]
-#[path = "client_tests.rs"]
 mod tests;

@@ -313,5 +313,4 @@ fn is_label(text: &str) -> bool {
 }
 
 #[cfg(test)]
-#[path = "endpoint_tests.rs"]
 mod tests;

@@ -244,5 +244,4 @@ fn hmac(key: &[u8], data: &[u8]) -> [u8; 32] {
 }
 
 #[cfg(test)]
-#[path = "sigv4_tests.rs"]
 mod tests;

@@ -202,5 +202,4 @@ impl Transport for RootsTransport {
 }
 
 #[cfg(test)]
-#[path = "tls_tests.rs"]
 mod tests;

@@ -186,5 +186,4 @@ fn is_allowed(address: IpAddr) -> bool {
 }
 
 #[cfg(test)]
-#[path = "container_tests.rs"]
 mod tests;

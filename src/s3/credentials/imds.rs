@@ -297,5 +297,4 @@ impl Source for Imds {
 }
 
 #[cfg(test)]
-#[path = "imds_tests.rs"]
 mod tests;

@@ -140,5 +140,4 @@ fn unquote(value: &str) -> &str {
 }
 
 #[cfg(test)]
-#[path = "ini_tests.rs"]
 mod tests;

@@ -214,5 +214,4 @@ fn parse_time(text: &str) -> Option<Time> {
 }
 
 #[cfg(test)]
-#[path = "tests.rs"]
 mod tests;

@@ -340,5 +340,4 @@ fn check_collisions(section: &Section<'_>, source_profile: Option<&str>) -> Resu
 }
 
 #[cfg(test)]
-#[path = "profile_tests.rs"]
 mod tests;

@@ -230,5 +230,4 @@ impl fmt::Debug for CredentialProvider {
 }
 
 #[cfg(test)]
-#[path = "provider_tests.rs"]
 mod tests;

@@ -350,5 +350,4 @@ fn nonsense(doing: &str) -> Error {
 }
 
 #[cfg(test)]
-#[path = "sso_tests.rs"]
 mod tests;

@@ -4,9 +4,7 @@ use super::testing::Host;
 use super::*;
 use crate::error::Kind;
 
-#[path = "malformed_tests.rs"]
 mod malformed;
-#[path = "source_tests.rs"]
 mod sources;
 
 fn access(found: Result<Found>) -> String {

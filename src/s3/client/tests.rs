@@ -5,7 +5,6 @@ use crate::s3::request;
 use crate::s3::script::{Reply, Script, Sent, error, ok};
 use crate::s3::transport::BrokenKind;
 
-#[path = "client_keys_tests.rs"]
 mod keys;
 
 fn client(replies: Vec<Reply>) -> (Client, Script) {

@@ -1,3 +1,5 @@
+mod hostile;
+
 use super::super::container::{MAX_OBJECT, SEALED_HEADER_LEN};
 use super::*;
 use crate::codec::{compress::pack_chunk, pad::padme};

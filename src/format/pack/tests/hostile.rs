@@ -1,15 +1,12 @@
 //! Objects from someone who can seal, and lies: well-formed frames around impossible positions and lengths.
 
-use super::super::container::{Header, Secret, mac_of};
-use super::*;
+use super::super::*;
+use super::{KEYS, SESSION};
 use crate::codec::cbor::Writer;
-use crate::crypto::{Cipher, Session};
+use crate::crypto::Cipher;
+use crate::format::container::{Header, Secret, mac_of};
 use crate::id::Id16;
 use proptest::prelude::*;
-use std::sync::LazyLock;
-
-static KEYS: LazyLock<Keyring> = LazyLock::new(|| Keyring::generate(Id16([1; 16])).unwrap());
-static SESSION: LazyLock<Session> = LazyLock::new(|| KEYS.session().unwrap());
 
 /// An object with one good chunk frame of `hello`, and whatever directory and trailer are given.
 fn object(directory: &[u8], change: impl FnOnce(&mut Trailer)) -> Vec<u8> {

@@ -197,7 +197,7 @@ fn bad_sizes_are_refused() {
 /// `tests/vectors/cdc.json`: data is the first `length` bytes of unkeyed BLAKE3 output over `seed`.
 #[test]
 fn vectors() {
-    let text = include_str!("../../tests/vectors/cdc.json");
+    let text = include_str!("../../../tests/vectors/cdc.json");
     let vectors: serde_json::Value = serde_json::from_str(text).unwrap();
     let cases = vectors["cases"].as_array().unwrap();
     assert!(cases.len() >= 4);
