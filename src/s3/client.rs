@@ -26,8 +26,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// Where the time of an attempt and the time in the answer differ by more, refusals may be the clock's fault.
-const SKEW_THAT_MATTERS: Duration = Duration::from_secs(4 * 60);
 /// Bodies above this wait for `100 Continue`, so that a refusal is read instead of a broken pipe.
 const EXPECT_ABOVE: usize = MIB as usize;
 
@@ -249,9 +247,7 @@ impl Client {
 
     /// A refusal of a request signed with a time that the clock, corrected since by the answer's `Date`, finds far off.
     fn clock_was_wrong(&self, error: &S3Error, signed: Time) -> bool {
-        let now = self.clock.now();
-        let off = now.since(signed).max(signed.since(now));
-        matches!(error.status, 400 | 403) && off > SKEW_THAT_MATTERS
+        matches!(error.status, 400 | 403) && self.clock.was_off(signed)
     }
 
     /// One attempt. `partial` holds what earlier attempts read of a whole or ranged GET.

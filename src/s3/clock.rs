@@ -11,6 +11,9 @@ use std::time::Duration;
 /// Longer exchanges say too little about the clock.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
 
+/// A refusal of a request that was signed with a time further off than this may be the clock's fault.
+const SKEW_THAT_MATTERS: Duration = Duration::from_secs(4 * 60);
+
 /// The difference to add to this host's clock.
 #[derive(Debug, Default)]
 pub struct Clock {
@@ -31,6 +34,12 @@ impl Clock {
     /// Storage minus host, in milliseconds.
     pub fn skew_ms(&self) -> i64 {
         self.skew_ms.load(Relaxed)
+    }
+
+    /// Was a request signed with a time so far from what is known now that it may have been refused for that?
+    pub fn was_off(&self, signed: Time) -> bool {
+        let now = self.now();
+        now.since(signed).max(signed.since(now)) > SKEW_THAT_MATTERS
     }
 
     /// Takes an answer's `date` into account; `began` and `ended` are of this host's clock. Gives the correction made, in

@@ -17,8 +17,6 @@ use zeroize::{Zeroize, Zeroizing};
 
 /// For one call with all its attempts.
 const WITHIN: Duration = Duration::from_secs(20);
-/// A refusal of a request whose time is further off than this may be the clock's fault.
-const SKEW_THAT_MATTERS: Duration = Duration::from_secs(4 * 60);
 
 /// One STS endpoint.
 pub(super) struct Sts {
@@ -111,9 +109,7 @@ impl Sts {
             if reply.status == 200 {
                 return self.issued(&reply.body, source).map_err(Refusal::Failed);
             }
-            let now = self.clock.now();
-            let off = now.since(signed).max(signed.since(now));
-            if off > SKEW_THAT_MATTERS && !corrected && matches!(reply.status, 400 | 403) {
+            if !corrected && matches!(reply.status, 400 | 403) && self.clock.was_off(signed) {
                 corrected = true;
                 continue;
             }
