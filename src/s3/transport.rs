@@ -7,6 +7,7 @@ use crate::error::Result;
 use std::io::Read;
 use std::time::Duration;
 use ureq::http;
+use ureq::typestate::AgentScope;
 
 /// A signed request.
 pub struct HttpRequest<'a> {
@@ -136,18 +137,11 @@ impl Network {
     ) -> Result<Network> {
         // Each request asks for itself; this one shows early whether there is anything to complain about.
         proxies.proxy_for(host, tls.enabled)?;
-        let config = ureq::config::Config::builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
+        let config = plain_config(timeouts.connect)
             .user_agent("")
-            .accept("")
-            .accept_encoding("")
             .proxy(None)
             .max_idle_connections(64)
             .max_idle_connections_per_host(64)
-            .max_response_header_size(64 * 1024)
-            .timeout_connect(Some(timeouts.connect))
             .timeout_per_read(Some(timeouts.stall))
             .timeout_per_write(Some(timeouts.stall))
             // Headers could drip, too.
@@ -228,7 +222,19 @@ impl Transport for Network {
     }
 }
 
-fn unbuildable(error: http::Error) -> Broken {
+/// Answers as they are, whatever their status; no header that was not asked for.
+pub(super) fn plain_config(connect: Duration) -> ureq::config::ConfigBuilder<AgentScope> {
+    ureq::config::Config::builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .accept("")
+        .accept_encoding("")
+        .max_response_header_size(64 * 1024)
+        .timeout_connect(Some(connect))
+}
+
+pub(super) fn unbuildable(error: http::Error) -> Broken {
     Broken {
         kind: BrokenKind::Other,
         message: format!("the request cannot be built: {error}"),

@@ -6,7 +6,7 @@ use crate::s3::clock::parse_http_date;
 use crate::s3::proxy::ProxyRules;
 use crate::s3::retry::jitter;
 use crate::s3::tls::{self, TlsOptions};
-use crate::s3::transport::{Broken, BrokenKind, broken, broken_io};
+use crate::s3::transport::{Broken, BrokenKind, broken, broken_io, plain_config, unbuildable};
 use crate::units::Time;
 use std::io::Read;
 use std::net::IpAddr;
@@ -73,7 +73,7 @@ impl Http {
             disable_verification: false,
             extra_roots: reach.roots.clone(),
         };
-        let config = config(proxy, Duration::from_secs(5));
+        let config = plain_config(Duration::from_secs(5)).proxy(proxy).build();
         Ok(Http {
             agent: tls::agent(config, &options)?,
         })
@@ -85,7 +85,7 @@ impl Http {
             system: DefaultResolver::default(),
             allowed,
         };
-        let config = config(None, connect);
+        let config = plain_config(connect).proxy(None).build();
         Http {
             agent: ureq::Agent::with_parts(config, DefaultConnector::default(), resolver),
         }
@@ -93,10 +93,6 @@ impl Http {
 
     /// One exchange.
     pub fn send(&self, ask: &Ask<'_>) -> std::result::Result<Reply, Broken> {
-        let unbuildable = |e: http::Error| Broken {
-            kind: BrokenKind::Other,
-            message: format!("the request cannot be built: {e}"),
-        };
         let mut builder = http::Request::builder().method(ask.method).uri(ask.url);
         builder = builder.header("user-agent", concat!("corso/", env!("CARGO_PKG_VERSION")));
         for (name, value) in ask.headers {
@@ -187,19 +183,6 @@ pub(super) fn said(parts: &[&str], secrets: &[&str]) -> String {
         .filter(|part| !part.is_empty() && !secrets.iter().any(|s| part.contains(s.as_str())))
         .map(|part| format!(", {:?}", part.chars().take(200).collect::<String>()))
         .collect()
-}
-
-fn config(proxy: Option<ureq::Proxy>, connect: Duration) -> ureq::config::Config {
-    ureq::config::Config::builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .accept("")
-        .accept_encoding("")
-        .proxy(proxy)
-        .max_response_header_size(64 * 1024)
-        .timeout_connect(Some(connect))
-        .build()
 }
 
 /// The system's resolver, which refuses a name any of whose addresses is not allowed. What is checked is what is used.
