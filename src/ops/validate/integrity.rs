@@ -87,12 +87,7 @@ fn checksum(scratch: &Scratch<'_>, granted: Granted, report: &mut Report) -> boo
         return false;
     }
     if !granted.get {
-        report.add(
-            GROUP,
-            name,
-            Verdict::Unknown,
-            "needs a permission that is missing",
-        );
+        report.unknown(GROUP, name);
         return false;
     }
     let head = scratch.send(&request::head_checksum(&scratch.key("checksum")));

@@ -41,19 +41,10 @@ fn note(report: &mut Report, name: &'static str, result: std::result::Result<Str
     }
 }
 
-fn unknown(report: &mut Report, name: &'static str) {
-    report.add(
-        GROUP,
-        name,
-        Verdict::Unknown,
-        "needs a permission that is missing",
-    );
-}
-
 fn round_trip(scratch: &Scratch<'_>, granted: Granted, body: &[u8], report: &mut Report) {
     let name = "put, get, head";
     if !granted.get {
-        return unknown(report, name);
+        return report.unknown(GROUP, name);
     }
     let run = || {
         for (key, body) in [("large", body), ("empty", &[][..])] {
@@ -81,7 +72,7 @@ fn round_trip(scratch: &Scratch<'_>, granted: Granted, body: &[u8], report: &mut
 fn ranges(scratch: &Scratch<'_>, granted: Granted, body: &[u8], report: &mut Report) {
     let name = "ranged get";
     if !granted.get {
-        return unknown(report, name);
+        return report.unknown(GROUP, name);
     }
     let key = scratch.key("large");
     let run = || {
@@ -107,8 +98,8 @@ fn ranges(scratch: &Scratch<'_>, granted: Granted, body: &[u8], report: &mut Rep
 
 fn listing(scratch: &Scratch<'_>, granted: Granted, report: &mut Report) {
     if !granted.list {
-        unknown(report, "list: pages");
-        return unknown(report, "list: delimiter");
+        report.unknown(GROUP, "list: pages");
+        return report.unknown(GROUP, "list: delimiter");
     }
     let names: Vec<String> = (0..5).map(|n| format!("list/{n}")).collect();
     let put = || {
@@ -150,7 +141,7 @@ fn listing(scratch: &Scratch<'_>, granted: Granted, report: &mut Report) {
 fn odd_keys(scratch: &Scratch<'_>, granted: Granted, report: &mut Report) {
     let name = "odd keys";
     if !(granted.get && granted.list) {
-        return unknown(report, name);
+        return report.unknown(GROUP, name);
     }
     let kept = |key: &&str| {
         scratch.put(key, key.as_bytes()).is_ok()
@@ -181,8 +172,8 @@ fn odd_keys(scratch: &Scratch<'_>, granted: Granted, report: &mut Report) {
 
 fn deleting(scratch: &Scratch<'_>, granted: Granted, report: &mut Report) {
     if !granted.delete {
-        unknown(report, "delete");
-        return unknown(report, "batch delete");
+        report.unknown(GROUP, "delete");
+        return report.unknown(GROUP, "batch delete");
     }
     let gone = |key: &str| {
         scratch

@@ -114,6 +114,12 @@ impl Report {
         });
     }
 
+    /// Notes a check that cannot be made without a permission that is missing.
+    pub(super) fn unknown(&mut self, group: Group, name: &'static str) {
+        let detail = "needs a permission that is missing";
+        self.add(group, name, Verdict::Unknown, detail);
+    }
+
     /// Notes what Corso will use here, or not.
     pub(super) fn feature(&mut self, name: &'static str, used: bool, why: impl Into<String>) {
         self.features.push(Feature {
