@@ -40,8 +40,7 @@ fn measure(mib: usize, round_trip: Duration) -> (f64, f64) {
     let keys = server.keys();
     let corso = Corso::new()
         .env("CORSO_PASSPHRASE", "correct horse battery staple")
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret);
+        .keys(keys);
     let place = [
         "--bucket",
         "corso-test",

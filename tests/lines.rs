@@ -4,27 +4,12 @@
 mod support;
 
 use std::time::{Duration, Instant};
-use support::{Corso, Forward, Keys, S3Options, S3Server, random_bytes};
+use support::{Corso, Forward, Keys, S3Options, S3Server, init_s3, random_bytes};
 
 fn home(keys: &Keys) -> Corso {
     Corso::new()
         .env("CORSO_PASSPHRASE", "correct horse battery staple")
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
-}
-
-fn init<'a>(endpoint: &'a str, more: &[&'a str]) -> Vec<&'a str> {
-    let words = [
-        "repo",
-        "init",
-        "s3",
-        "--bucket",
-        "corso-test",
-        "--disable-tls",
-        "--endpoint",
-        endpoint,
-    ];
-    [&words[..], more].concat()
+        .keys(keys)
 }
 
 /// `user:secret` in Base64.
@@ -36,7 +21,7 @@ fn a_proxy_with_a_password() {
     let proxy = Forward::start(&[], Some(BASIC));
     let url = format!("http://user:secret@{}", proxy.address());
     let corso = home(server.keys()).env("http_proxy", &url);
-    corso.ok(&init(&server.endpoint(), &[]));
+    corso.ok(&init_s3(&server.endpoint(), &[]));
     corso.ok(&["backup", "list"]);
     let asked = proxy.asked();
     assert!(
@@ -56,12 +41,12 @@ fn hosts_without_a_proxy() {
         ("http_proxy", ""),
     ] {
         let corso = home(server.keys()).env("all_proxy", &url).env(name, value);
-        corso.fails(&init(&server.endpoint(), &["--prefix", name]), 0);
+        corso.fails(&init_s3(&server.endpoint(), &["--prefix", name]), 0);
         assert_eq!(proxy.asked(), [""; 0], "{name}");
     }
     // Upper case could come from a web server's client.
     let corso = home(server.keys()).env("HTTP_PROXY", &url);
-    corso.ok(&init(&server.endpoint(), &["--prefix", "upper"]));
+    corso.ok(&init_s3(&server.endpoint(), &["--prefix", "upper"]));
     assert_eq!(proxy.asked(), [""; 0]);
 }
 
@@ -81,7 +66,7 @@ fn the_bucket_before_the_endpoints_name() {
         None,
     );
     let corso = home(server.keys()).env("http_proxy", format!("http://{}", proxy.address()));
-    corso.ok(&init("s3.example.test", &["--addressing", "virtual"]));
+    corso.ok(&init_s3("s3.example.test", &["--addressing", "virtual"]));
     let source = corso.home().join("source");
     std::fs::create_dir(&source).unwrap();
     std::fs::write(source.join("file"), random_bytes(100_000, 1)).unwrap();
@@ -115,7 +100,7 @@ fn the_bucket_before_the_endpoints_name() {
 fn no_faster_than_told() {
     let server = S3Server::start(S3Options::default());
     let corso = home(server.keys());
-    corso.ok(&init(&server.endpoint(), &[]));
+    corso.ok(&init_s3(&server.endpoint(), &[]));
     let source = corso.home().join("source");
     std::fs::create_dir(&source).unwrap();
     std::fs::write(source.join("file"), random_bytes(3 << 20, 2)).unwrap();

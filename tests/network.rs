@@ -25,22 +25,12 @@ const MEMORY: u64 = 400 << 20;
 fn home(keys: &Keys) -> Corso {
     Corso::new()
         .env("CORSO_PASSPHRASE", "correct horse battery staple")
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
+        .keys(keys)
 }
 
 fn init(corso: &Corso, endpoint: &str) {
-    let words = [
-        "repo",
-        "init",
-        "s3",
-        "--bucket",
-        "corso-test",
-        "--disable-tls",
-        "--grace",
-        "0",
-    ];
-    corso.ok(&[&words[..], &["--pack-size", "2M", "--endpoint", endpoint]].concat());
+    let more = ["--grace", "0", "--pack-size", "2M"];
+    corso.ok(&support::init_s3(endpoint, &more));
 }
 
 /// Runs to the end with silences of at most two seconds, and expects success and bounded memory.

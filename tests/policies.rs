@@ -36,10 +36,7 @@ fn for_bucket(users: &[(&Keys, &str)]) -> String {
 }
 
 fn home(keys: &Keys, passphrase: &str) -> Corso {
-    Corso::new()
-        .env("CORSO_PASSPHRASE", passphrase)
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
+    Corso::new().env("CORSO_PASSPHRASE", passphrase).keys(keys)
 }
 
 fn at<'a>(endpoint: &'a str, words: &[&'a str]) -> Vec<&'a str> {

@@ -79,10 +79,7 @@ fn a_tree_of_everything_comes_back_the_same() {
     let root = rustix_is_root();
     make_source(&source, root);
     let keys = server.keys();
-    let corso = Corso::new()
-        .env("CORSO_PASSPHRASE", "p")
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret);
+    let corso = Corso::new().env("CORSO_PASSPHRASE", "p").keys(keys);
     let endpoint = server.endpoint();
     let place = [
         "--bucket",

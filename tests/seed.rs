@@ -39,9 +39,7 @@ fn home(server: &S3Server) -> Corso {
 }
 
 fn keys_in_environment(server: &S3Server) -> Corso {
-    home(server)
-        .env("AWS_ACCESS_KEY_ID", &server.keys().access)
-        .env("AWS_SECRET_ACCESS_KEY", &server.keys().secret)
+    home(server).keys(server.keys())
 }
 
 fn keys_in_profile(server: &S3Server) -> Corso {

@@ -36,10 +36,7 @@ impl At<'_> {
 
 /// Keys in the environment.
 fn with_env(keys: &Keys) -> Corso {
-    Corso::new()
-        .env("CORSO_PASSPHRASE", PASSPHRASE)
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
+    Corso::new().env("CORSO_PASSPHRASE", PASSPHRASE).keys(keys)
 }
 
 /// Keys in a profile of `~/.aws/credentials`.

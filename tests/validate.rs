@@ -7,9 +7,7 @@ use support::{Corso, Keys, Moto, Rclone, S3Options, S3Server, Versitygw, temp_di
 
 /// A home with the keys.
 fn home(keys: &Keys) -> Corso {
-    Corso::new()
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
+    Corso::new().keys(keys)
 }
 
 /// The report on the server's bucket, as a document; the run ended with `code`.

@@ -1,6 +1,6 @@
 //! The storage flags of S3 against a real server: what is asked, remembered, and filled in.
 
-use super::support::{Answer, Corso, S3Options, S3Server};
+use super::support::{Answer, Corso, S3Options, S3Server, init_s3};
 
 fn server(tls: bool) -> S3Server {
     let buckets = vec!["corso-test".into(), "other".into()];
@@ -14,8 +14,7 @@ fn server(tls: bool) -> S3Server {
 fn with_keys(server: &S3Server) -> Corso {
     Corso::new()
         .env("CORSO_PASSPHRASE", "p")
-        .env("AWS_ACCESS_KEY_ID", &server.keys().access)
-        .env("AWS_SECRET_ACCESS_KEY", &server.keys().secret)
+        .keys(server.keys())
 }
 
 fn config(corso: &Corso) -> String {
@@ -93,16 +92,7 @@ fn keys_are_taken_whole_from_one_source() {
     let server = server(false);
     let mut corso = with_keys(&server).env("AWS_SESSION_TOKEN", "stale");
     let (endpoint, keys) = (server.endpoint(), server.keys().clone());
-    let place = [
-        "repo",
-        "init",
-        "s3",
-        "--bucket",
-        "corso-test",
-        "--disable-tls",
-        "--endpoint",
-        &endpoint,
-    ];
+    let place = init_s3(&endpoint, &[]);
     // The environment's token does not join the flags' keys.
     let flags = [
         "--aws-access-key",

@@ -1,7 +1,7 @@
 //! Temporary keys that end many times within one backup.
 
 use super::support::{
-    Corso, HttpReply, HttpServer, S3Options, S3Server, Temporary, ok, random_bytes,
+    Corso, HttpReply, HttpServer, S3Options, S3Server, Temporary, init_s3, ok, random_bytes,
 };
 use std::io::Write;
 use std::process::Stdio;
@@ -53,18 +53,7 @@ fn world(life: Duration) -> (S3Server, Arc<Temporary>, Service, Corso) {
         .env("CORSO_PASSPHRASE", "p")
         .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", service.http.url());
     let at = server.endpoint();
-    corso.ok(&[
-        "repo",
-        "init",
-        "s3",
-        "--bucket",
-        "corso-test",
-        "--endpoint",
-        &at,
-        "--disable-tls",
-        "--pack-size",
-        "1M",
-    ]);
+    corso.ok(&init_s3(&at, &["--pack-size", "1M"]));
     (server, temporary, service, corso)
 }
 
@@ -158,19 +147,7 @@ fn keys_that_end_for_good_end_the_run() {
         .env("CORSO_PASSPHRASE", "p")
         .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", http.url());
     let at = server.endpoint();
-    let said = corso.fails(
-        &[
-            "repo",
-            "init",
-            "s3",
-            "--bucket",
-            "corso-test",
-            "--endpoint",
-            &at,
-            "--disable-tls",
-        ],
-        13,
-    );
+    let said = corso.fails(&init_s3(&at, &[]), 13);
     assert!(
         said.stderr
             .contains("the storage finds the session token expired: renewing the storage credentials: asking the container"),

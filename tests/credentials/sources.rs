@@ -1,7 +1,7 @@
 //! Every source with a real storage behind it; then everything that was said or written is searched for its secrets.
 
 use super::support::{
-    Corso, Finished, HttpServer, Keys, S3Options, S3Server, find_program, ok, skip, status,
+    Corso, Finished, HttpServer, Keys, S3Options, S3Server, find_program, init_s3, ok, skip, status,
 };
 use std::path::Path;
 
@@ -347,16 +347,7 @@ fn no_network_when_the_environment_has_keys() {
         .env("AWS_EC2_METADATA_SERVICE_ENDPOINT", services.url())
         .env("AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/r")
         .env("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/where");
-    corso.ok(&[
-        "repo",
-        "init",
-        "s3",
-        "--bucket",
-        "corso-test",
-        "--endpoint",
-        &at,
-        "--disable-tls",
-    ]);
+    corso.ok(&init_s3(&at, &[]));
     corso.ok(&["repo", "status"]);
     assert_eq!(services.log().len(), 0);
 
@@ -395,16 +386,7 @@ fn a_credential_process_takes_no_bite_of_standard_input() {
     let (corso, _, _) = with_source("process", server.keys(), &services(server.keys()));
     let config = "[default]\ncredential_process = cat >/dev/null; cat keys.json\n";
     write(&corso, ".aws/config", config);
-    let init = [
-        "repo",
-        "init",
-        "s3",
-        "--bucket",
-        "corso-test",
-        "--endpoint",
-        &at,
-    ];
-    corso.ok(&[&init[..], &["--disable-tls"]].concat());
+    corso.ok(&init_s3(&at, &[]));
     let data = super::support::random_bytes(300_000, 5);
     let finished = corso.run_with_input(&["backup", "create", "--stdin", "data"], &data);
     assert_eq!(finished.code, 0, "{finished:?}");

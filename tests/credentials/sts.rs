@@ -1,6 +1,6 @@
 //! STS of moto, which checks signatures and session tokens.
 
-use super::support::{Corso, Moto};
+use super::support::{Corso, Moto, init_s3};
 
 /// What the roles may do.
 const POLICY: &str =
@@ -16,19 +16,6 @@ fn corso(moto: &Moto) -> Corso {
         )
 }
 
-fn init(at: &str) -> Vec<&str> {
-    vec![
-        "repo",
-        "init",
-        "s3",
-        "--bucket",
-        "corso-test",
-        "--endpoint",
-        at,
-        "--disable-tls",
-    ]
-}
-
 /// Init with a role from flags, which the configuration file remembers; then work.
 #[test]
 fn a_role_from_flags() {
@@ -38,10 +25,8 @@ fn a_role_from_flags() {
     let at = moto.endpoint();
     let arn = moto.add_role("backup", POLICY);
     let keys = moto.keys();
-    let corso = corso(&moto)
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret);
-    let mut words = init(&at);
+    let corso = corso(&moto).keys(keys);
+    let mut words = init_s3(&at, &[]);
     words.extend([
         "--assume-role-arn",
         &arn,
@@ -91,7 +76,7 @@ fn a_role_of_a_profile_and_one_on_top() {
         keys.access, keys.secret
     );
     std::fs::write(corso.home().join(".aws/config"), text).unwrap();
-    corso.ok(&init(&at));
+    corso.ok(&init_s3(&at, &[]));
     let said = corso
         .ok(&["repo", "status", "--assume-role-arn", &second])
         .stdout;
@@ -115,7 +100,7 @@ fn a_web_identity() {
         .env("AWS_ROLE_SESSION_NAME", "pod-1");
     // The call itself is not signed; whatever is done with its keys is checked.
     moto.leave_unchecked(1);
-    corso.ok(&init(&at));
+    corso.ok(&init_s3(&at, &[]));
     moto.leave_unchecked(1);
     let said = corso.ok(&["repo", "status", "--json"]).stdout;
     let want = format!(
@@ -134,7 +119,7 @@ fn refusals() {
     let at = moto.endpoint();
     let arn = moto.add_role("backup", POLICY);
     let keys = moto.keys();
-    let mut words = init(&at);
+    let mut words = init_s3(&at, &[]);
     words.extend(["--assume-role-arn", &arn]);
     let wrong = corso(&moto).env("AWS_ACCESS_KEY_ID", &keys.access).env(
         "AWS_SECRET_ACCESS_KEY",

@@ -57,8 +57,7 @@ fn main_job(endpoint: &str, keys: &super::support::Keys, clock: &Path) {
     let corso = Corso::new()
         .env("LD_PRELOAD", clock)
         .env("CORSO_PASSPHRASE", "p")
-        .env("AWS_ACCESS_KEY_ID", &keys.access)
-        .env("AWS_SECRET_ACCESS_KEY", &keys.secret);
+        .keys(keys);
     let init = "repo init s3 --bucket corso-test --disable-tls --endpoint";
     corso.ok(&init.split(' ').chain([endpoint]).collect::<Vec<_>>());
     std::fs::write(corso.home().join("file"), "content").unwrap();

@@ -136,10 +136,7 @@ impl World {
             _ => None,
         };
         let keys = keys.unwrap_or(self.s3s.keys());
-        Corso::new()
-            .env("CORSO_PASSPHRASE", PASSPHRASE)
-            .env("AWS_ACCESS_KEY_ID", &keys.access)
-            .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
+        Corso::new().env("CORSO_PASSPHRASE", PASSPHRASE).keys(keys)
     }
 
     /// Does the server run?

@@ -1,6 +1,7 @@
 //! Runs the program itself, in an environment that holds only what the test gives it.
 
-use super::temp_dir;
+use super::{Keys, temp_dir};
+use std::borrow::Borrow;
 use std::ffi::{OsStr, OsString};
 use std::io::{Read, Write};
 use std::path::Path;
@@ -41,6 +42,13 @@ impl Corso {
     pub fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Corso {
         self.set(name, value);
         self
+    }
+
+    /// Sets the storage keys for all later runs.
+    pub fn keys(self, keys: impl Borrow<Keys>) -> Corso {
+        let keys = keys.borrow();
+        self.env("AWS_ACCESS_KEY_ID", &keys.access)
+            .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
     }
 
     /// Sets a variable for all later runs.
@@ -125,6 +133,21 @@ impl Corso {
         assert_eq!(finished.code, code, "{arguments:?}: {finished:#?}");
         finished
     }
+}
+
+/// `repo init s3` for the bucket `corso-test` at a server without TLS, and `more` flags.
+pub fn init_s3<'a>(endpoint: &'a str, more: &[&'a str]) -> Vec<&'a str> {
+    let words = [
+        "repo",
+        "init",
+        "s3",
+        "--bucket",
+        "corso-test",
+        "--disable-tls",
+        "--endpoint",
+        endpoint,
+    ];
+    [&words[..], more].concat()
 }
 
 /// Runs `command` to the end, and shows `watch` its process id every few milliseconds meanwhile.

@@ -47,6 +47,17 @@ impl World {
         }
     }
 
+    /// Of two backups the first, with a large file that the other does not have, is deleted.
+    fn with_rubbish(grace: Duration) -> World {
+        let world = World::new(grace);
+        world.write("a", 2_000_000, 1);
+        let first = world.backup();
+        world.write("a", 2_000_000, 2);
+        world.backup();
+        world.forget(&first);
+        world
+    }
+
     fn write(&self, name: &str, len: usize, seed: u8) {
         self.base.write(name, &noise(len, seed));
     }
@@ -289,12 +300,7 @@ fn damage_stops_it() {
 
 #[test]
 fn without_permission_to_delete_the_rest_is_done() {
-    let world = World::new(G);
-    world.write("a", 2_000_000, 1);
-    let first = world.backup();
-    world.write("a", 2_000_000, 2);
-    world.backup();
-    world.forget(&first);
+    let world = World::with_rubbish(G);
     world.storage.advance(DAY);
     world.maintain();
     world.storage.advance(DAY);
@@ -322,12 +328,7 @@ fn without_permission_to_delete_the_rest_is_done() {
 
 #[test]
 fn with_no_grace_everything_goes_at_once() {
-    let world = World::new(Duration::ZERO);
-    world.write("a", 2_000_000, 1);
-    let first = world.backup();
-    world.write("a", 2_000_000, 2);
-    world.backup();
-    world.forget(&first);
+    let world = World::with_rubbish(Duration::ZERO);
     let report = world.maintain();
     assert!(report.swept.packs_deleted >= 2 && report.swept.bytes_deleted > 2_000_000);
     assert_eq!(world.names("tombstones/").len(), 0);

@@ -38,12 +38,7 @@ fn what_is_below_a_node_counts_though_a_file_has_the_same_bytes() {
 /// Others maintain by the repository's grace period: what is put late on an old look may name what they deleted.
 #[test]
 fn waiting_longer_makes_no_look_good_for_longer() {
-    let world = World::new(G);
-    world.write("a", 2_000_000, 1);
-    let first = world.backup();
-    world.write("a", 2_000_000, 2);
-    world.backup();
-    world.forget(&first);
+    let world = World::with_rubbish(G);
     world.storage.advance(G * 8);
     let (storage, slow) = (world.storage.clone(), AtomicBool::new(true));
     let hook: Arc<Hook> = Arc::new(move |request: &Request<'_>| {
