@@ -183,6 +183,26 @@ pub fn parse_duration(text: &str) -> Result<Duration> {
     Ok(Duration::from_secs(seconds))
 }
 
+/// Parses a moment: `2026-01-31T12:00:00Z` (RFC 3339, any offset), or `2026-01-31 12:00:00`, `2026-01-31 12:00` and
+/// `2026-01-31` (its first second) in the host's time zone. Whole seconds; what is behind them is left out.
+pub fn parse_time(text: &str) -> Result<Time> {
+    let bad = || {
+        Error::usage(format!("{text:?} is not a time")).hint(
+            "write for example 2026-01-31T12:00:00Z, or \"2026-01-31 12:00\" in this host's time zone",
+        )
+    };
+    let text = text.trim();
+    let stamp = match text.parse::<jiff::Timestamp>() {
+        Ok(stamp) => stamp,
+        Err(_) => text
+            .parse::<jiff::civil::DateTime>()
+            .and_then(|local| local.to_zoned(jiff::tz::TimeZone::system()))
+            .map_err(|_| bad())?
+            .timestamp(),
+    };
+    Ok(Time(stamp.as_second().saturating_mul(1000)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,5 +247,23 @@ mod tests {
     fn times() {
         assert_eq!(Time(0).rfc3339(), "1970-01-01T00:00:00Z");
         assert_eq!(Time(5).since(Time(10)), Duration::ZERO);
+        for text in [
+            "2026-01-31T12:00:00Z",
+            "2026-01-31T13:00:00.9+01:00",
+            "2026-01-31 12:00:00Z",
+        ] {
+            let time = parse_time(text).unwrap();
+            assert_eq!(time.rfc3339(), "2026-01-31T12:00:00Z", "{text}");
+            assert_eq!(time.0 % 1000, 0);
+        }
+        let day = parse_time("2026-01-31").unwrap();
+        assert_eq!(day.local(), "2026-01-31 00:00:00");
+        assert_eq!(
+            parse_time("2026-01-31 07:08").unwrap().local(),
+            "2026-01-31 07:08:00"
+        );
+        for bad in ["", "yesterday", "2026-02-30", "12:00", "1700000000"] {
+            assert!(parse_time(bad).is_err(), "{bad}");
+        }
     }
 }

@@ -167,3 +167,67 @@ fn only_restores(keys: &Keys, endpoint: &str, source: &Path, id: &str) {
     host.fails(&["backup", "create", source.to_str().unwrap()], 13);
     host.fails(&["backup", "delete", id], 13);
 }
+
+/// What the README adds for object lock, and for hosts that restore from the past.
+#[test]
+fn locks_and_the_past() {
+    let Some(server) = Versitygw::start(&[]) else {
+        return;
+    };
+    server.make_locked_bucket("corso-test");
+    let [locking, plain, past] =
+        ["lockhost", "plainhost", "pasthost"].map(|name| server.add_user(name));
+    server.set_policy(
+        "corso-test",
+        &for_bucket(&[
+            (&locking, "full"),
+            (&locking, "lock"),
+            (&plain, "full"),
+            (&past, "past"),
+        ]),
+    );
+    let endpoint = server.endpoint();
+    let lock = [
+        "--retention-mode",
+        "governance",
+        "--retention-duration",
+        "1d",
+    ];
+    let init = [
+        &["repo", "init", "s3", "--extend-retention", "--grace", "0"],
+        &lock[..],
+    ]
+    .concat();
+    let refused = home(&plain, PASSPHRASE)
+        .fails(&at(&endpoint, &init), 13)
+        .stderr;
+    assert!(
+        refused.contains("s3:GetBucketObjectLockConfiguration"),
+        "{refused}"
+    );
+    let host = home(&locking, PASSPHRASE);
+    let source = host.home().join("source");
+    make_tree(&source, 3, 20, 500_000);
+    host.ok(&at(&endpoint, &init));
+    host.ok(&["backup", "create", source.to_str().unwrap()]);
+    std::thread::sleep(std::time::Duration::from_secs(3));
+    let done = host.ok(&["repo", "maintenance"]).stderr;
+    assert!(
+        done.contains("Extended ") && !done.contains("warning"),
+        "{done}"
+    );
+    let when = corso::units::Time::local_now().rfc3339();
+
+    let host = home(&past, PASSPHRASE);
+    let connect = ["repo", "connect", "s3", "--point-in-time", &when];
+    host.ok(&at(&endpoint, &connect));
+    host.ok(&["backup", "list"]);
+    host.ok(&["repo", "check", "--read-data"]);
+    host.ok(&["restore", "latest", "--destination", "out"]);
+    let out = host.home().join("out");
+    assert_same_tree(&source, &out.join(source.strip_prefix("/").unwrap()));
+    host.fails(&["backup", "create", source.to_str().unwrap()], 2);
+    let live = ["repo", "connect", "s3"];
+    host.ok(&at(&endpoint, &live));
+    host.fails(&["backup", "create", source.to_str().unwrap()], 13);
+}

@@ -7,6 +7,7 @@ pub mod role;
 
 use crate::error::{Error, Result};
 use crate::s3::credentials::Role;
+use crate::units::Time;
 use std::path::PathBuf;
 use zeroize::Zeroizing;
 
@@ -85,6 +86,8 @@ pub struct S3Place {
     pub manner: Manner,
     /// The role to assume with the keys.
     pub role: Option<Role>,
+    /// Show the bucket as it was then, only for reading.
+    pub point_in_time: Option<Time>,
     /// Where the keys came from, once the storage has been set up.
     pub keys_from: Option<String>,
 }

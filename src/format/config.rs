@@ -1,6 +1,7 @@
 //! `config`: what a repository is. In clear, written once, and bound into every key slot by its SHA-256.
 
 use super::container::MAX_CHUNK;
+use super::lock::ObjectLock;
 use super::newer;
 use crate::codec::cbor::{Reader, Writer, required};
 use crate::crypto::Cipher;
@@ -69,6 +70,8 @@ pub struct Config {
     pub created: Time,
     /// The size that packs are closed at, in bytes.
     pub pack_size: u64,
+    /// How objects are locked in the storage, if they are.
+    pub lock: Option<ObjectLock>,
 }
 
 impl Retention {
@@ -128,6 +131,7 @@ impl Config {
             retention: Retention::default(),
             created,
             pack_size: 32 << 20,
+            lock: None,
         }
     }
 
@@ -140,6 +144,8 @@ impl Config {
             "pack size"
         } else if self.grace != Duration::ZERO && !(MIN_GRACE..=MAX_GRACE).contains(&self.grace) {
             "grace period"
+        } else if self.lock.is_some_and(|lock| !lock.is_valid()) {
+            "duration of the object lock"
         } else {
             return Ok(());
         };
@@ -169,6 +175,9 @@ impl Config {
             self.retention.encode(m.key(6));
             m.i64(7, self.created.0);
             m.u64(8, self.pack_size);
+            if let Some(lock) = &self.lock {
+                lock.encode(m.key(9));
+            }
         });
         Ok([MAGIC, VERSION.to_be_bytes().as_slice(), &w.into_vec()].concat())
     }
@@ -203,6 +212,7 @@ impl Config {
     fn decode_body(body: &[u8]) -> Result<Self> {
         let (mut repo, mut features, mut cipher, mut chunker) = (None, Vec::new(), None, None);
         let (mut grace, mut retention, mut created, mut pack_size) = (None, None, None, None);
+        let mut lock = None;
         let mut r = Reader::new(body);
         r.map(|key, r| {
             match key {
@@ -221,6 +231,7 @@ impl Config {
                 6 => retention = Some(Retention::decode(r)?),
                 7 => created = Some(Time(r.i64()?)),
                 8 => pack_size = Some(r.u64()?),
+                9 => lock = Some(ObjectLock::decode(r)?),
                 _ => return Ok(false),
             }
             Ok(true)
@@ -235,6 +246,7 @@ impl Config {
             retention: retention.unwrap_or_default(),
             created: required(created, "creation time")?,
             pack_size: required(pack_size, "pack size")?,
+            lock,
         })
     }
 }
@@ -242,6 +254,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::lock::LockMode;
     use proptest::prelude::*;
 
     fn config() -> Config {
@@ -258,6 +271,20 @@ mod tests {
     fn round_trips() {
         let bytes = config().encode().unwrap();
         assert_eq!(Config::decode(&bytes).unwrap(), config());
+    }
+
+    #[test]
+    fn a_lock_is_kept() {
+        for extend in [false, true] {
+            let mut config = config();
+            config.lock = Some(ObjectLock {
+                mode: LockMode::Governance,
+                duration: Duration::from_secs(30 * 86400),
+                extend,
+            });
+            let bytes = config.encode().unwrap();
+            assert_eq!(Config::decode(&bytes).unwrap(), config);
+        }
     }
 
     #[test]
@@ -293,6 +320,13 @@ mod tests {
         assert!(bad(|c| c.chunker.avg = c.chunker.max + 1));
         assert!(bad(|c| c.grace = Duration::from_secs(60)));
         assert!(bad(|c| c.pack_size = u64::MAX));
+        assert!(bad(|c| {
+            c.lock = Some(ObjectLock {
+                mode: LockMode::Compliance,
+                duration: Duration::from_secs(3600),
+                extend: false,
+            })
+        }));
         assert!(!bad(|c| c.grace = Duration::ZERO));
     }
 

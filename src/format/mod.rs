@@ -10,6 +10,7 @@ mod control;
 pub mod entry;
 pub mod index;
 pub mod keyslot;
+pub mod lock;
 pub mod pack;
 pub mod record;
 pub mod snapshot;

@@ -6,6 +6,7 @@
 //!                      nodes/xx/<id>  tree nodes, raw
 //!                      state.json     the newest snapshot seen of each writer
 //!                      trees.json     the last tree of each source set, for keys that cannot read snapshots
+//! ROOT/<repository id>-past/          the same for `--point-in-time`; without the newest snapshots
 //! ```
 //! A cache that fails costs time and never a result: what goes wrong is told once, as a warning (see
 //! [`Cache::take_warning`]).
@@ -61,7 +62,15 @@ struct Warning {
 impl Cache {
     /// Opens, and if need be creates, the cache of repository `repository` under `root`.
     pub fn open(root: &Path, repository: &Id16) -> Result<Cache> {
-        let dir = root.join(repository.hex());
+        Self::open_folder(root.join(repository.hex()))
+    }
+
+    /// The same for looking at the repository as it was: what that shows must not pass for the present.
+    pub fn open_past(root: &Path, repository: &Id16) -> Result<Cache> {
+        Self::open_folder(root.join(format!("{repository}-past")))
+    }
+
+    fn open_folder(dir: PathBuf) -> Result<Cache> {
         private_folder(&dir).context(|| format!("creating the cache folder {}", dir.display()))?;
         // So that `--exclude-caches` of any program leaves it out; without it nothing is lost but room.
         let tag = dir.join("CACHEDIR.TAG");

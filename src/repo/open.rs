@@ -6,6 +6,7 @@ use super::threads::Threads;
 use crate::crypto::{DomainKeys, Keyring, Passphrase, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::config::{Config, MAX_CONFIG, MIN_GRACE};
+use crate::format::lock::ObjectLock;
 use crate::id::{Id, Id16};
 use crate::report::{Event, Observer};
 use crate::storage::{PutOptions, Storage};
@@ -26,6 +27,8 @@ pub struct InitOptions {
     pub grace: Duration,
     /// Target size of data packs in bytes.
     pub pack_size: u64,
+    /// How objects are locked in the storage, if they are; at least for a day.
+    pub lock: Option<ObjectLock>,
     /// Label of the first key slot.
     pub label: String,
 }
@@ -36,6 +39,7 @@ impl Default for InitOptions {
             cipher: crate::crypto::Cipher::Aes256Gcm,
             grace: Duration::from_secs(24 * 3600),
             pack_size: 32 * crate::units::MIB,
+            lock: None,
             label: String::new(),
         }
     }
@@ -57,14 +61,24 @@ impl InitOptions {
         }
         let mut config = Config::new(Id16::random()?, Time::local_now());
         (config.cipher, config.grace, config.pack_size) = (self.cipher, self.grace, self.pack_size);
+        config.lock = self.lock;
         config.check()?;
         Ok(config)
     }
 }
 
 /// A cache that cannot be had costs time only.
-fn open_cache(root: Option<&Path>, repo: &Id16, observer: &dyn Observer) -> Option<Cache> {
-    match Cache::open(root?, repo) {
+fn open_cache(
+    root: Option<&Path>,
+    repo: &Id16,
+    storage: &dyn Storage,
+    observer: &dyn Observer,
+) -> Option<Cache> {
+    let cache = match storage.moment() {
+        None => Cache::open(root?, repo),
+        Some(_) => Cache::open_past(root?, repo),
+    };
+    match cache {
         Ok(cache) => Some(cache),
         Err(e) => {
             observer.event(Event::Warning(&format!(
@@ -130,11 +144,15 @@ impl Repository {
             .hint("put `config` back from a copy of the repository, or choose another --prefix or --path"));
         }
         let made = options.config()?;
+        if made.lock.is_some() {
+            storage.check_lock().context(|| "nothing was written")?;
+        }
         let bytes = made.encode()?;
         let (slot, keyring) =
             slots::make_first(&*storage, &made, &bytes, passphrase, &options.label)?;
         let put = PutOptions {
             if_absent: true,
+            lock: made.lock,
             ..PutOptions::default()
         };
         let outcome = match storage.put("config", &bytes, &put) {
@@ -154,7 +172,7 @@ impl Repository {
                 return Err(e.context("writing the repository's configuration"));
             }
         }
-        let cache = open_cache(cache_root, &made.repo, observer);
+        let cache = open_cache(cache_root, &made.repo, &*storage, observer);
         let threads = Threads::for_connections(storage.connections());
         Ok(Repository {
             storage,
@@ -193,7 +211,7 @@ impl Repository {
         };
         let config = Config::decode(&bytes).map_err(|e| foreign(&*storage, e))?;
         let (slot, keyring) = slots::open_any(&*storage, &bytes, passphrase, observer)?;
-        let cache = open_cache(cache_root, &config.repo, observer);
+        let cache = open_cache(cache_root, &config.repo, &*storage, observer);
         let threads = Threads::for_connections(storage.connections());
         Ok(Repository {
             storage,

@@ -5,6 +5,7 @@ use crate::crypto::{DomainKeys, Session};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::container::ObjectKind;
 use crate::format::index::IndexPack;
+use crate::format::lock::ObjectLock;
 use crate::format::pack::{PackBuilder, verify_sealed};
 use crate::id::Id;
 use crate::storage::{PutOptions, Stored};
@@ -66,6 +67,7 @@ impl Repository {
             sha256: Some(*name),
             not_after,
             if_absent: true,
+            lock: self.lock_of(key),
         };
         match self.storage.put(key, bytes, &options) {
             // Names are hashes with a fresh salt in them: what is there is what an answer that got lost was about.
@@ -73,6 +75,12 @@ impl Repository {
             Err(e) if e.kind() == Kind::TooLate => Err(e),
             other => other.context(|| format!("writing {key}")),
         }
+    }
+
+    /// How an object is locked: as the repository says, but for tombstones. Those live for about a grace period, can be made
+    /// again, and keep nothing: without one, things stay.
+    fn lock_of(&self, key: &str) -> Option<ObjectLock> {
+        self.config.lock.filter(|_| !key.starts_with("tombstones/"))
     }
 
     fn compare(&self, key: &str, bytes: &[u8]) -> Result<Stored> {

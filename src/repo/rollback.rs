@@ -38,6 +38,10 @@ impl Repository {
         observer: &dyn Observer,
     ) {
         let Some(cache) = &self.cache else { return };
+        // A past moment shows less by its nature.
+        if self.storage.moment().is_some() {
+            return;
+        }
         let (missing, mut present) = split(seen, listed);
         if !missing.is_empty() {
             match (self.role(), all) {

@@ -5,6 +5,7 @@ use crate::crypto::{Keyring, Passphrase, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::config::Config;
 use crate::format::keyslot::{self, MAX_SLOT, Slot};
+use crate::format::lock::ObjectLock;
 use crate::id::Id16;
 use crate::report::{Event, Observer};
 use crate::storage::{PutOptions, Storage};
@@ -27,23 +28,40 @@ pub(crate) fn make_first(
     label: &str,
 ) -> Result<(Id16, Keyring)> {
     let keyring = Keyring::generate(config.repo)?;
-    let slot = put_slot(storage, bytes, &keyring, passphrase, label)?;
+    let to = Target {
+        storage,
+        config: bytes,
+        lock: config.lock,
+    };
+    let slot = put_slot(&to, &keyring, passphrase, label)?;
     Ok((slot.id, keyring))
+}
+
+/// Where a slot goes, and how.
+struct Target<'a> {
+    storage: &'a dyn Storage,
+    /// The bytes of `config`.
+    config: &'a [u8],
+    lock: Option<ObjectLock>,
 }
 
 /// Seals `keyring` under `passphrase`, puts the slot, and opens it again from the storage.
 fn put_slot(
-    storage: &dyn Storage,
-    config: &[u8],
+    to: &Target<'_>,
     keyring: &Keyring,
     passphrase: &Passphrase,
     label: &str,
 ) -> Result<Slot> {
+    let (storage, config) = (to.storage, to.config);
     let slot = Slot::new(keyring, label, Time::local_now())?;
     let bytes = keyslot::seal(&slot, keyring, config, passphrase)?;
     let key = key_of(&slot.id);
+    let options = PutOptions {
+        lock: to.lock,
+        ..PutOptions::default()
+    };
     storage
-        .put(&key, &bytes, &PutOptions::default())
+        .put(&key, &bytes, &options)
         .context(|| format!("writing {key}"))?;
     let stored = storage.get(&key, MAX_SLOT as u64)?;
     keyslot::open(&stored, config, passphrase)
@@ -115,6 +133,14 @@ pub(crate) fn open_any(
 }
 
 impl Repository {
+    fn slots(&self) -> Target<'_> {
+        Target {
+            storage: &*self.storage,
+            config: &self.config_bytes,
+            lock: self.config.lock,
+        }
+    }
+
     /// All key slots, oldest first, by their clear part. Full keys only.
     pub fn keys(&self) -> Result<Vec<Slot>> {
         self.require_full("listing keys")?;
@@ -134,24 +160,12 @@ impl Repository {
     pub fn add_key(&self, passphrase: &Passphrase, role: Role, label: &str) -> Result<Slot> {
         self.require_full("adding a key")?;
         match role {
-            Role::Full => put_slot(
-                &*self.storage,
-                &self.config_bytes,
-                &self.keyring,
-                passphrase,
-                label,
-            ),
+            Role::Full => put_slot(&self.slots(), &self.keyring, passphrase, label),
             Role::Writer => {
                 let keyring = self
                     .keyring
                     .for_writer(Id16::random()?, keyslot::MAX_WRITER_EPOCHS)?;
-                put_slot(
-                    &*self.storage,
-                    &self.config_bytes,
-                    &keyring,
-                    passphrase,
-                    label,
-                )
+                put_slot(&self.slots(), &keyring, passphrase, label)
             }
         }
     }
@@ -192,14 +206,7 @@ impl Repository {
     pub fn change_passphrase(&mut self, passphrase: &Passphrase) -> Result<()> {
         let old = self.slot;
         let label = Slot::decode(&self.storage.get(&key_of(&old), MAX_SLOT as u64)?)?.label;
-        self.slot = put_slot(
-            &*self.storage,
-            &self.config_bytes,
-            &self.keyring,
-            passphrase,
-            &label,
-        )?
-        .id;
+        self.slot = put_slot(&self.slots(), &self.keyring, passphrase, &label)?.id;
         self.storage.delete(&key_of(&old)).map_err(|e| {
             e.context(format!(
                 "removing the old key slot {old}; the new passphrase works, and so does the old one"

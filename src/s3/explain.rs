@@ -49,7 +49,9 @@ fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
         _ if error.detour.page.is_some() || is_login(error) => web_page(client, error),
         _ if http_to_tls(error) => tls_port(client, &said),
         (_, "NoSuchBucket") => bucket_missing(client),
-        (_, "NoSuchKey") => Error::new(Kind::ObjectMissing, "there is no such object"),
+        (_, "NoSuchKey" | "NoSuchVersion") => {
+            Error::new(Kind::ObjectMissing, "there is no such object")
+        }
         (404, "") if !request.key.is_empty() => {
             Error::new(Kind::ObjectMissing, "there is no such object")
         }
@@ -253,7 +255,7 @@ fn credentials(client: &Client, code: &str, said: &str) -> Error {
 }
 
 fn denied(client: &Client, request: &Request<'_>, said: &str) -> Error {
-    let permission = request.action.permission();
+    let permission = request.permission();
     let keys = client.credentials();
     let text = format!(
         "permission {permission} denied to {} from {} ({said})",

@@ -20,12 +20,15 @@ impl Meter {
     /// One attempt of an action with a body of `bytes`.
     pub fn request(&self, action: Action, bytes: u64, retry: bool) {
         let class = match action {
-            Action::PutObject => &self.put,
+            Action::PutObject | Action::PutObjectRetention => &self.put,
             Action::GetObject
             | Action::HeadObject
             | Action::HeadBucket
-            | Action::GetBucketLocation => &self.get,
-            Action::ListObjects => &self.list,
+            | Action::GetBucketLocation
+            | Action::GetBucketVersioning
+            | Action::GetObjectLockConfiguration
+            | Action::GetObjectRetention => &self.get,
+            Action::ListObjects | Action::ListObjectVersions => &self.list,
             Action::DeleteObject | Action::DeleteObjects => &self.delete,
         };
         class.fetch_add(1, Relaxed);

@@ -1,6 +1,6 @@
 //! A storage that misbehaves on purpose: a decorator for tests, deterministic by its seed.
 
-use super::{Listed, ObjectInfo, PutOptions, Storage, Stored, Usage};
+use super::{Listed, ObjectInfo, PutOptions, Retained, Storage, Stored, Usage};
 use crate::error::{Error, Kind, Result};
 use crate::units::Time;
 use std::sync::{Mutex, PoisonError};
@@ -298,6 +298,18 @@ impl<S: Storage> Storage for FaultStorage<S> {
 
     fn check_place(&self) -> Result<()> {
         self.around(Op::Place, "", || self.inner.check_place())
+    }
+
+    fn check_lock(&self) -> Result<()> {
+        self.around(Op::Place, "", || self.inner.check_lock())
+    }
+
+    fn retention(&self, key: &str) -> Result<Option<Retained>> {
+        self.around(Op::Head, key, || self.inner.retention(key))
+    }
+
+    fn retain(&self, key: &str, lock: &Retained) -> Result<()> {
+        self.around(Op::Put, key, || self.inner.retain(key, lock))
     }
 
     fn describe(&self) -> String {

@@ -15,6 +15,7 @@ pub mod memory;
 pub mod s3;
 
 use crate::error::{Error, Kind, Result};
+use crate::format::lock::{LockMode, ObjectLock};
 use crate::id::Id;
 use crate::units::Time;
 use std::sync::Arc;
@@ -41,6 +42,9 @@ pub struct PutOptions {
     /// Latest moment, by the storage's clock, at which this put may be sent (the very time that is signed into
     /// `x-amz-date`). Checked before every attempt; later gives `TooLate` and nothing is sent.
     pub not_after: Option<Time>,
+    /// Keep the object from being deleted or replaced for so long from now, by the storage's clock. Backends that cannot
+    /// ([`Storage::check_lock`]) pass over it.
+    pub lock: Option<ObjectLock>,
 }
 
 /// What a put was told.
@@ -57,6 +61,15 @@ pub struct Listed {
     pub began: Time,
     /// The storage's clock in the last page's answer.
     pub ended: Time,
+}
+
+/// The lock of one object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retained {
+    /// Who may lift it.
+    pub mode: LockMode,
+    /// When it ends, by the storage's clock.
+    pub until: Time,
 }
 
 /// A repository's storage. See the module's contract.
@@ -99,6 +112,31 @@ pub trait Storage: Send + Sync {
 
     /// Is the place itself there (bucket or folder)? `BucketMissing` if not. Never creates anything.
     fn check_place(&self) -> Result<()>;
+
+    /// Can objects here be locked? `Usage` where they cannot. Never changes anything.
+    fn check_lock(&self) -> Result<()> {
+        Err(Error::usage(format!(
+            "objects at {} cannot be locked",
+            self.describe()
+        )))
+    }
+
+    /// Until when an object is locked, and how; `None` if it is not.
+    fn retention(&self, key: &str) -> Result<Option<Retained>> {
+        let _ = key;
+        Ok(None)
+    }
+
+    /// Locks an object until a later time than now, or in a stronger mode.
+    fn retain(&self, key: &str, lock: &Retained) -> Result<()> {
+        let _ = (key, lock);
+        self.check_lock()
+    }
+
+    /// The past moment that this storage shows; nothing can be written to it then. `None`: the present.
+    fn moment(&self) -> Option<Time> {
+        None
+    }
 
     /// For people: `S3 bucket B` or `path P`.
     fn describe(&self) -> String;
@@ -176,6 +214,18 @@ impl<S: Storage + ?Sized> Storage for Arc<S> {
     }
     fn check_place(&self) -> Result<()> {
         (**self).check_place()
+    }
+    fn check_lock(&self) -> Result<()> {
+        (**self).check_lock()
+    }
+    fn retention(&self, key: &str) -> Result<Option<Retained>> {
+        (**self).retention(key)
+    }
+    fn retain(&self, key: &str, lock: &Retained) -> Result<()> {
+        (**self).retain(key, lock)
+    }
+    fn moment(&self) -> Option<Time> {
+        (**self).moment()
     }
     fn describe(&self) -> String {
         (**self).describe()

@@ -2,17 +2,20 @@
 
 mod batch;
 mod config;
+mod lock;
+mod past;
+mod read;
 
 pub use config::{S3Config, S3Options, StoredAs, Tuning};
+pub use past::PastS3;
 
-use super::{Listed, ObjectInfo, PutOptions, Storage, Stored, Usage, check_key};
+use super::{Listed, ObjectInfo, PutOptions, Retained, Storage, Stored, Usage, check_key};
 use crate::error::{Context, Error, Kind, Result};
 use crate::id::Id;
 use crate::s3::client::{Answer, Cause, Client, Failure, Limits};
-use crate::s3::clock::parse_http_date;
 use crate::s3::download::Pace;
 use crate::s3::explain::explain;
-use crate::s3::provider::{Checksum, ListDialect};
+use crate::s3::provider::{Checksum, ContentMd5, ListDialect};
 use crate::s3::rate::Rate;
 use crate::s3::request::{self, ListPage, Put, Request};
 use crate::s3::response::{Listed as Page, parse_list, parse_location};
@@ -34,6 +37,8 @@ pub struct S3Storage {
     prefix: String,
     /// Cleared when the server says that it does not know `If-None-Match`.
     conditional: AtomicBool,
+    /// Set when the server says that it wants Content-MD5 with every put.
+    digest: AtomicBool,
     stored_as: StoredAs,
     connections: Option<usize>,
 }
@@ -87,6 +92,7 @@ impl S3Storage {
             client,
             prefix,
             conditional,
+            digest: AtomicBool::new(false),
             stored_as: config.stored_as,
             connections: config.tuning.connections,
         })
@@ -130,12 +136,17 @@ impl S3Storage {
             not_after: options.not_after,
             ..Limits::default()
         };
+        let checksum = provider.checksum == Checksum::Sha256;
+        let lock = options.lock.map(|lock| lock::from_now(self, &lock));
+        let with_lock = lock.is_some() && !checksum && provider.md5 == ContentMd5::WithLock;
         loop {
             let if_absent = options.if_absent && self.conditional.load(Relaxed);
+            let md5 = with_lock || self.digest.load(Relaxed);
             let put = Put {
                 if_absent,
-                checksum: provider.checksum == Checksum::Sha256,
-                md5: false,
+                checksum,
+                md5,
+                lock,
                 storage_class: self.stored_as.class_of(key.strip_prefix(&self.prefix)),
                 encryption: self.stored_as.encryption.as_deref(),
                 kms_key: self.stored_as.kms_key.as_deref(),
@@ -145,6 +156,9 @@ impl S3Storage {
                 Ok(answer) => return Ok(answer),
                 Err(failure) if if_absent && is_not_implemented(&failure) => {
                     self.conditional.store(false, Relaxed)
+                }
+                Err(failure) if !md5 && lock::wants_digest(&failure) => {
+                    self.digest.store(true, Relaxed)
                 }
                 Err(failure) => {
                     let error = explain(&self.client, &request, &failure);
@@ -260,85 +274,19 @@ impl Storage for S3Storage {
     }
 
     fn get(&self, key: &str, limit: u64) -> Result<Vec<u8>> {
-        let request = request::get_object(&self.full_key(key)?);
-        Ok(self
-            .send(
-                &request,
-                Limits {
-                    body: limit,
-                    not_after: None,
-                },
-            )?
-            .body)
+        read::get(self, newest(key), limit)
     }
 
     fn get_range(&self, key: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
-        let countable = offset
-            .checked_add(length)
-            .is_some_and(|end| end <= i64::MAX as u64);
-        if length == 0 || !countable {
-            // An empty range cannot be asked for, and servers refuse numbers beyond their integers; what remains of the
-            // question is whether the object reaches that far.
-            let size = self.head(key)?.size;
-            return if length == 0 && size >= offset {
-                Ok(Vec::new())
-            } else {
-                Err(short(key, offset, length, size))
-            };
-        }
-        let request = request::get_object_range(&self.full_key(key)?, offset, length);
-        let body = self
-            .send(
-                &request,
-                Limits {
-                    body: length,
-                    not_after: None,
-                },
-            )?
-            .body;
-        if body.len() as u64 != length {
-            return Err(short(
-                key,
-                offset,
-                length,
-                offset.saturating_add(body.len() as u64),
-            ));
-        }
-        Ok(body)
+        read::get_range(self, newest(key), offset, length)
     }
 
     fn head(&self, key: &str) -> Result<ObjectInfo> {
-        let answer = self.send(
-            &request::head_object(&self.full_key(key)?),
-            Limits::default(),
-        )?;
-        let what = || format!("looking at {key}");
-        let size = answer
-            .header("content-length")
-            .and_then(|v| v.trim().parse().ok());
-        let size = size.ok_or_else(|| damaged_answer(&what(), "it has no length"))?;
-        let modified = answer.header("last-modified").and_then(parse_http_date);
-        let modified = modified.ok_or_else(|| damaged_answer(&what(), "it has no time"))?;
-        Ok(ObjectInfo {
-            key: key.to_string(),
-            size,
-            modified,
-        })
+        read::head(self, newest(key))
     }
 
-    /// Only where puts carry one. A checksum of another form (of the parts of a copy in parts) counts as none.
     fn checksum(&self, key: &str) -> Result<Option<Id>> {
-        use base64::Engine;
-        if self.client.provider().checksum == Checksum::None {
-            return Ok(None);
-        }
-        let answer = self.send(
-            &request::head_checksum(&self.full_key(key)?),
-            Limits::default(),
-        )?;
-        let decode = |text: &str| base64::engine::general_purpose::STANDARD.decode(text).ok();
-        let bytes = answer.header("x-amz-checksum-sha256").and_then(decode);
-        Ok(bytes.and_then(|bytes| Id::from_slice(&bytes).ok()))
+        read::checksum(self, newest(key))
     }
 
     fn list(&self, prefix: &str, each: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<Listed> {
@@ -426,6 +374,18 @@ impl Storage for S3Storage {
         .context(|| format!("opening {}", self.describe()))
     }
 
+    fn check_lock(&self) -> Result<()> {
+        lock::check(self)
+    }
+
+    fn retention(&self, key: &str) -> Result<Option<Retained>> {
+        lock::get(self, key)
+    }
+
+    fn retain(&self, key: &str, lock: &Retained) -> Result<()> {
+        lock::put(self, key, lock)
+    }
+
     fn describe(&self) -> String {
         let bucket = self.client.bucket();
         match self.prefix.as_str() {
@@ -443,10 +403,8 @@ impl Storage for S3Storage {
     }
 }
 
-fn short(key: &str, offset: u64, length: u64, end: u64) -> Error {
-    Error::damaged(format!(
-        "{key} ends at byte {end}, and {length} bytes from {offset} were wanted"
-    ))
+fn newest(key: &str) -> read::Wanted<'_> {
+    read::Wanted { key, version: None }
 }
 
 /// Rounded up: the server's clock is read in whole seconds.

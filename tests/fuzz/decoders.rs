@@ -15,7 +15,10 @@ use corso::format::{Piece, TreePath, index, keyslot, record, snapshot, tombstone
 use corso::fs::filter::Filter;
 use corso::fs::path::{Platform, parse_inside};
 use corso::id::{Id, Id16};
-use corso::s3::response::{S3Error, parse_delete, parse_list, parse_location};
+use corso::s3::response::{
+    S3Error, parse_delete, parse_list, parse_location, parse_lock_configuration, parse_retention,
+    parse_versioning, parse_versions,
+};
 use corso::s3::{clock, endpoint::Endpoint};
 use corso::{cli, policy, units};
 use std::ffi::OsString;
@@ -225,6 +228,10 @@ fn nodes(data: &[u8]) {
 fn xml(data: &[u8]) {
     let _ = parse_list(data);
     let _ = parse_delete(data);
+    let _ = parse_versions(data);
+    let _ = parse_retention(data);
+    let _ = parse_lock_configuration(data);
+    let _ = parse_versioning(data);
     let _ = parse_location(data);
     let _ = S3Error::parse(400, data, None, None);
     let _ = S3Error::inside_success(200, data);

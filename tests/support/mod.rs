@@ -29,7 +29,7 @@ pub use program::{Corso, Finished, PROGRAM, finish_watched, init_s3};
 pub use proxy::{Fault, Plan, Proxy, Seen};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};
-pub use signed::send as signed_send;
+pub use signed::{Asked, ask as signed_ask, send as signed_send};
 pub use temporary::Temporary;
 pub use tree::{
     Print, assert_same_tree, files_below, fingerprint, make_tree, random_bytes, read_tree,

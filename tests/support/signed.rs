@@ -6,6 +6,16 @@ use corso::s3::credentials::Credentials;
 use corso::s3::sigv4::{Signer, ToSign};
 use corso::units::Time;
 
+/// A request. Paths, names and values are not encoded.
+#[derive(Clone, Copy, Default)]
+pub struct Asked<'a> {
+    pub method: &'static str,
+    pub path: &'a str,
+    pub query: &'a [(&'a str, &'a str)],
+    pub headers: &'a [(&'a str, &'a str)],
+    pub body: &'a [u8],
+}
+
 /// Gives status and body. `query` is one name without a value, or empty.
 pub fn send(
     endpoint: &str,
@@ -15,16 +25,30 @@ pub fn send(
     query: &str,
     body: &[u8],
 ) -> (u16, String) {
+    let pair = [(query, "")];
+    let asked = Asked {
+        method,
+        path,
+        query: if query.is_empty() { &[] } else { &pair },
+        headers: &[],
+        body,
+    };
+    ask(endpoint, keys, asked)
+}
+
+/// Gives status and body.
+pub fn ask(endpoint: &str, keys: &Keys, asked: Asked<'_>) -> (u16, String) {
+    let Asked {
+        method, path, body, ..
+    } = asked;
     let credentials = Credentials::new(&keys.access, &keys.secret, None, "test");
     let payload = Id::sha256(body).hex();
-    let headers = vec![
-        ("host".to_owned(), endpoint.to_owned()),
-        ("x-amz-content-sha256".to_owned(), payload.clone()),
-    ];
-    let pairs: Vec<(String, String)> = match query {
-        "" => Vec::new(),
-        name => vec![(name.to_owned(), String::new())],
-    };
+    let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    let mut headers: Vec<(String, String)> = asked.headers.iter().map(own).collect();
+    headers.push(("x-amz-content-sha256".to_owned(), payload.clone()));
+    let sent = headers.clone();
+    headers.push(("host".to_owned(), endpoint.to_owned()));
+    let pairs: Vec<(String, String)> = asked.query.iter().map(own).collect();
     let to_sign = ToSign {
         method,
         path,
@@ -33,12 +57,18 @@ pub fn send(
         payload: &payload,
     };
     let signed = Signer::s3(&credentials, "us-east-1", Time::local_now()).sign(&to_sign);
-    let question = if query.is_empty() { "" } else { "?" };
-    let mut request = ureq::http::Request::builder()
-        .method(method)
-        .uri(format!("http://{endpoint}{path}{question}{query}"))
-        .header("x-amz-content-sha256", &payload);
-    for (name, value) in &signed.added {
+    let encoded = |text: &str| corso::s3::canonical::uri_encode(text, false);
+    let words: Vec<String> = pairs
+        .iter()
+        .map(|(name, value)| format!("{}={}", encoded(name), encoded(value)))
+        .collect();
+    let path = corso::s3::canonical::uri_encode(path, true);
+    let question = if words.is_empty() { "" } else { "?" };
+    let mut request = ureq::http::Request::builder().method(method).uri(format!(
+        "http://{endpoint}{path}{question}{}",
+        words.join("&")
+    ));
+    for (name, value) in sent.iter().chain(&signed.added) {
         request = request.header(name, value);
     }
     let agent: ureq::Agent = ureq::Agent::config_builder()

@@ -1,6 +1,6 @@
 //! versitygw on a folder: the strictest of the servers, with users and bucket policies that are enforced.
 
-use super::{Keys, find_program, process, signed, temp_dir};
+use super::{Asked, Keys, find_program, process, signed, temp_dir};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -88,6 +88,26 @@ impl Versitygw {
     /// The bucket's policy is this from now on.
     pub fn set_policy(&self, bucket: &str, policy: &str) {
         self.ask("PUT", &format!("/{bucket}"), "policy", policy);
+    }
+
+    /// A further bucket, which keeps versions, and whose objects can be locked.
+    pub fn make_locked_bucket(&self, bucket: &str) {
+        let path = format!("/{bucket}");
+        let asked = Asked {
+            method: "PUT",
+            path: &path,
+            headers: &[("x-amz-bucket-object-lock-enabled", "true")],
+            ..Asked::default()
+        };
+        let (status, said) = signed::ask(&self.endpoint(), &self.keys, asked);
+        assert_eq!(status, 200, "{said}");
+        self.keep_versions(bucket);
+    }
+
+    /// The bucket keeps versions from now on.
+    pub fn keep_versions(&self, bucket: &str) {
+        let body = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+        self.ask("PUT", &format!("/{bucket}"), "versioning", body);
     }
 
     fn ask(&self, method: &'static str, path: &str, query: &str, body: &str) {

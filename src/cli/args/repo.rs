@@ -59,7 +59,19 @@ pub enum InitPlace {
 /// Create a repository in an S3 bucket that exists.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "s3", help_triggers("--help"))]
-pub struct InitS3 {}
+pub struct InitS3 {
+    /// lock every object against deletion, with object lock of the bucket: governance, or compliance, which nobody can lift
+    #[argh(option, arg_name = "MODE")]
+    pub retention_mode: Option<String>,
+
+    /// how long an object is locked, such as 30d; needs --retention-mode
+    #[argh(option, arg_name = "DURATION")]
+    pub retention_duration: Option<String>,
+
+    /// let maintenance extend the locks of what is still needed
+    #[argh(switch)]
+    pub extend_retention: bool,
+}
 
 /// Create a repository in a folder.
 #[derive(FromArgs, ArgsInfo)]
@@ -105,7 +117,11 @@ pub enum ConnectPlace {
 /// Connect to a repository in an S3 bucket.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "s3", help_triggers("--help"))]
-pub struct ConnectS3 {}
+pub struct ConnectS3 {
+    /// show the repository as it was then, in a bucket that keeps versions; only for reading
+    #[argh(option, arg_name = "TIME")]
+    pub point_in_time: Option<String>,
+}
 
 /// Connect to a repository in a folder.
 #[derive(FromArgs, ArgsInfo)]
@@ -194,6 +210,10 @@ pub struct Maintenance {
     /// move at most so much data in order to free space
     #[argh(option, arg_name = "SIZE")]
     pub max_repack: Option<String>,
+
+    /// extend the locks of what backups need, also where the repository was not made so
+    #[argh(switch)]
+    pub extend_retention: bool,
 
     /// what storage and requests cost, such as storage=0.006,egress=0.01
     #[argh(option, arg_name = "PRICES")]
@@ -307,7 +327,15 @@ pub enum ValidatePlace {
 /// Ask a bucket for everything that Corso does, one thing at a time, below a prefix that is removed afterwards.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(subcommand, name = "s3", help_triggers("--help"))]
-pub struct ValidateS3 {}
+pub struct ValidateS3 {
+    /// also try what object lock needs: governance or compliance
+    #[argh(option, arg_name = "MODE")]
+    pub retention_mode: Option<String>,
+
+    /// also try what it needs to show the repository as it was
+    #[argh(option, arg_name = "TIME")]
+    pub point_in_time: Option<String>,
+}
 
 /// Ask a folder for everything that Corso does, in a folder below it that is removed afterwards.
 #[derive(FromArgs, ArgsInfo)]

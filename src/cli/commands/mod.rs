@@ -7,6 +7,7 @@ mod backup_forget;
 mod backup_list;
 mod backup_pin;
 mod backup_undelete;
+mod past;
 mod repo_check;
 mod repo_connect;
 mod repo_disconnect;
@@ -24,10 +25,11 @@ use super::args::backup::BackupCommand;
 use super::args::repo::{
     ConnectPlace, InitPlace, KeyCommand, RepairCommand, RepoCommand, ValidatePlace,
 };
-use super::place::{Provider, StorageChoice};
+use super::place::StorageChoice;
 use super::session::{Outcome, Session};
 use crate::crypto::Passphrase;
 use crate::error::{Error, Result};
+use crate::format::config::Config;
 use crate::fs::path::Source;
 use crate::id::Id;
 use crate::repo::Repository;
@@ -35,6 +37,7 @@ use crate::repo::snapshots::{Snapshot, SnapshotFilter};
 use crate::report::json::put_path;
 use crate::report::{Event, Observer};
 use crate::storage::Storage;
+use crate::units::Time;
 use serde_json::{Map, Value, json};
 use std::sync::Arc;
 
@@ -43,12 +46,12 @@ pub fn run(session: &Session) -> Result<Outcome> {
     match &session.invocation.command {
         Command::Repo(repo) => match &repo.command {
             RepoCommand::Init(init) => match init.place {
-                InitPlace::S3(_) => repo_init::run(session, Provider::S3),
-                InitPlace::Filesystem(_) => repo_init::run(session, Provider::Filesystem),
+                InitPlace::S3(ref flags) => repo_init::s3(session, flags),
+                InitPlace::Filesystem(_) => repo_init::filesystem(session),
             },
             RepoCommand::Connect(connect) => match connect.place {
-                ConnectPlace::S3(_) => repo_connect::run(session, Provider::S3),
-                ConnectPlace::Filesystem(_) => repo_connect::run(session, Provider::Filesystem),
+                ConnectPlace::S3(ref flags) => repo_connect::s3(session, flags),
+                ConnectPlace::Filesystem(_) => repo_connect::filesystem(session),
             },
             RepoCommand::Status(_) => repo_status::run(session),
             RepoCommand::Disconnect(_) => repo_disconnect::run(session),
@@ -66,7 +69,7 @@ pub fn run(session: &Session) -> Result<Outcome> {
                 RepairCommand::Snapshots(flags) => repo_repair::snapshots(session, flags),
             },
             RepoCommand::Validate(validate) => match validate.place {
-                ValidatePlace::S3(_) => repo_validate::s3(session),
+                ValidatePlace::S3(ref flags) => repo_validate::s3(session, flags),
                 ValidatePlace::Filesystem(_) => repo_validate::filesystem(session),
             },
         },
@@ -97,6 +100,7 @@ fn open_at(
     storage: Arc<dyn Storage>,
     passphrase: &Passphrase,
 ) -> Result<Repository> {
+    past::allows(&session.invocation.command, &*storage)?;
     let cache = session.cache_root();
     session
         .reporter
@@ -163,6 +167,7 @@ fn place_json(choice: &StorageChoice) -> Value {
             "bucket": s3.bucket,
             "prefix": s3.prefix,
             "endpoint": s3.endpoint,
+            "point_in_time": s3.point_in_time.map(Time::rfc3339),
         }),
         StorageChoice::Filesystem(path) => {
             let mut map = Map::from_iter([("provider".to_owned(), "Filesystem".into())]);
@@ -170,6 +175,17 @@ fn place_json(choice: &StorageChoice) -> Value {
             Value::Object(map)
         }
     }
+}
+
+/// How objects are locked, for `--json`; null if they are not.
+fn lock_json(config: &Config) -> Value {
+    config.lock.map_or(Value::Null, |lock| {
+        json!({
+            "mode": lock.mode.name(),
+            "duration_seconds": lock.duration.as_secs(),
+            "extend": lock.extend,
+        })
+    })
 }
 
 /// The usage error of an argument that is missing.

@@ -1,26 +1,53 @@
 //! `corso repo connect`
 
 use super::repo_init::record;
+use crate::cli::args::repo::ConnectS3;
 use crate::cli::config::ConfigFile;
-use crate::cli::place::{self, Provider, StorageChoice};
+use crate::cli::place::{self, Resolved, StorageChoice};
 use crate::cli::session::{Outcome, Session};
-use crate::error::{Context, Result};
+use crate::error::{Context, Error, Result};
+use crate::units::parse_time;
 use serde_json::json;
 
-/// Opens the repository once and records it in the configuration file.
-pub fn run(session: &Session, provider: Provider) -> Result<Outcome> {
-    let asked = &session.invocation;
+/// Connects to a repository in a bucket, as it is or as it was.
+pub fn s3(session: &Session, flags: &ConnectS3) -> Result<Outcome> {
     let file = ConfigFile::load(session.config_location())?;
-    let mut resolved = match provider {
-        Provider::S3 => place::connect_s3(&asked.s3, &session.env, &file)?,
-        Provider::Filesystem => place::connect_filesystem(&asked.filesystem, &session.env, &file)?,
-    };
-    session.warn_of_old_keys(&file, &resolved);
-    let passphrase = session.passphrase(&file, &resolved)?;
+    let mut resolved = place::connect_s3(&session.invocation.s3, &session.env, &file)?;
+    let moment = flags.point_in_time.as_deref().filter(|t| !t.is_empty());
+    if let StorageChoice::S3(s3) = &mut resolved.choice {
+        s3.point_in_time = moment
+            .map(parse_time)
+            .transpose()
+            .context(|| "--point-in-time")?;
+    }
+    run(session, &file, resolved)
+}
+
+/// Connects to a repository in a folder.
+pub fn filesystem(session: &Session) -> Result<Outcome> {
+    let file = ConfigFile::load(session.config_location())?;
+    let flags = &session.invocation.filesystem;
+    let resolved = place::connect_filesystem(flags, &session.env, &file)?;
+    run(session, &file, resolved)
+}
+
+/// Opens the repository once and records it in the configuration file.
+fn run(session: &Session, file: &ConfigFile, mut resolved: Resolved) -> Result<Outcome> {
+    session.warn_of_old_keys(file, &resolved);
+    let passphrase = session.passphrase(file, &resolved)?;
     let storage = resolved.choice.storage(&session.env, false)?;
+    if let Some(moment) = storage.moment() {
+        // Before anything is looked for: in a bucket without versions nothing would tell that this is not the past.
+        storage.check_place()?;
+        if moment > storage.now() {
+            return Err(Error::usage(format!(
+                "--point-in-time {moment} is in the future"
+            )));
+        }
+    }
     let repo = super::open_at(session, storage, &passphrase)?;
     let id = repo.id().hex();
-    let mut lines = record(&file, &resolved, &id)
+    let mut lines = record(file, &resolved, &id)
         .context(|| "the repository was opened, but cannot be remembered")?;
     lines.push(success_line(&resolved.choice));
     Ok(Outcome {
@@ -38,7 +65,13 @@ pub fn run(session: &Session, provider: Provider) -> Result<Outcome> {
 /// As the old program said it.
 fn success_line(choice: &StorageChoice) -> String {
     match choice {
-        StorageChoice::S3(s3) => format!("Connected to S3 bucket {}.", s3.bucket),
+        StorageChoice::S3(s3) => match s3.point_in_time {
+            None => format!("Connected to S3 bucket {}.", s3.bucket),
+            Some(moment) => format!(
+                "Connected to S3 bucket {} as it was at {moment}, only for reading.",
+                s3.bucket
+            ),
+        },
         StorageChoice::Filesystem(_) => {
             format!("Connected to repository at {}", choice.describe())
         }

@@ -1,26 +1,45 @@
 //! `corso repo init`
 
+use crate::cli::args::repo::InitS3;
 use crate::cli::config::ConfigFile;
-use crate::cli::place::{self, Provider, Resolved, StorageChoice};
+use crate::cli::place::{self, Resolved, StorageChoice};
 use crate::cli::session::{Outcome, Session};
 use crate::crypto::Cipher;
-use crate::error::Result;
+use crate::error::{Context, Error, Result};
+use crate::format::lock::{LockMode, MAX_LOCK, MIN_LOCK, ObjectLock};
 use crate::repo::{InitOptions, Repository};
 use crate::report::{Event, Observer};
 use crate::units;
 use serde_json::json;
 
-/// Creates a repository and records it in the configuration file.
-pub fn run(session: &Session, provider: Provider) -> Result<Outcome> {
-    let asked = &session.invocation;
+/// Creates a repository in a bucket.
+pub fn s3(session: &Session, flags: &InitS3) -> Result<Outcome> {
     let file = ConfigFile::load_or_ignore(session.config_location());
-    let mut resolved = match provider {
-        Provider::S3 => place::init_s3(&asked.s3, &session.env, &file)?,
-        Provider::Filesystem => place::init_filesystem(&asked.filesystem, &session.env, &file)?,
+    let resolved = place::init_s3(&session.invocation.s3, &session.env, &file)?;
+    let options = InitOptions {
+        lock: lock(flags)?,
+        ..options(session)?
     };
-    let options = options(session)?;
-    session.warn_of_old_keys(&file, &resolved);
-    let passphrase = session.first_passphrase(&file, &resolved)?;
+    run(session, &file, resolved, &options)
+}
+
+/// Creates a repository in a folder.
+pub fn filesystem(session: &Session) -> Result<Outcome> {
+    let file = ConfigFile::load_or_ignore(session.config_location());
+    let flags = &session.invocation.filesystem;
+    let resolved = place::init_filesystem(flags, &session.env, &file)?;
+    run(session, &file, resolved, &options(session)?)
+}
+
+/// Creates a repository and records it in the configuration file.
+fn run(
+    session: &Session,
+    file: &ConfigFile,
+    mut resolved: Resolved,
+    options: &InitOptions,
+) -> Result<Outcome> {
+    session.warn_of_old_keys(file, &resolved);
+    let passphrase = session.first_passphrase(file, &resolved)?;
     let storage = resolved.choice.storage(&session.env, true)?;
     session
         .reporter
@@ -29,12 +48,12 @@ pub fn run(session: &Session, provider: Provider) -> Result<Outcome> {
     let repo = Repository::init(
         storage,
         &passphrase,
-        &options,
+        options,
         cache.as_deref(),
         &*session.reporter,
     )?;
     let id = repo.id().hex();
-    let mut lines = match record(&file, &resolved, &id) {
+    let mut lines = match record(file, &resolved, &id) {
         Ok(lines) => lines,
         Err(e) => {
             // The repository is there and usable: no reason to fail.
@@ -46,7 +65,11 @@ pub fn run(session: &Session, provider: Provider) -> Result<Outcome> {
     };
     lines.push(success_line(&resolved.choice));
     Ok(Outcome {
-        json: json!({ "repository": id, "place": super::place_json(&resolved.choice) }),
+        json: json!({
+            "repository": id,
+            "place": super::place_json(&resolved.choice),
+            "object_lock": super::lock_json(repo.config()),
+        }),
         lines,
         ..Outcome::default()
     })
@@ -87,6 +110,41 @@ fn options(session: &Session) -> Result<InitOptions> {
     Ok(options)
 }
 
+/// How objects are locked: mode and duration, both or neither.
+fn lock(flags: &InitS3) -> Result<Option<ObjectLock>> {
+    let given = |flag: &Option<String>| flag.clone().filter(|f| !f.is_empty());
+    let mode = given(&flags.retention_mode).and_then(|m| LockMode::parse(&m));
+    let duration = given(&flags.retention_duration)
+        .map(|d| units::parse_duration(&d))
+        .transpose()
+        .context(|| "--retention-duration")?
+        .filter(|d| !d.is_zero());
+    let lacks = |what: &str, other: &str| {
+        Err(
+            Error::usage(format!("{what} is missing beside {other}")).hint(
+                "give both --retention-mode governance or compliance and --retention-duration, or neither",
+            ),
+        )
+    };
+    match (mode, duration) {
+        (None, None) if flags.extend_retention => lacks("--retention-mode", "--extend-retention"),
+        (None, None) => Ok(None),
+        (Some(_), None) => lacks("--retention-duration", "--retention-mode"),
+        (None, Some(_)) => lacks("--retention-mode", "--retention-duration"),
+        (Some(_), Some(duration)) if duration < MIN_LOCK => Err(Error::usage(
+            "--retention-duration is too short: objects are locked for a day (1d) at least",
+        )),
+        (Some(_), Some(duration)) if duration > MAX_LOCK => Err(Error::usage(
+            "--retention-duration is too long: objects are locked for a hundred years (36500d) at most",
+        )),
+        (Some(mode), Some(duration)) => Ok(Some(ObjectLock {
+            mode,
+            duration,
+            extend: flags.extend_retention,
+        })),
+    }
+}
+
 /// As the old program said it.
 fn success_line(choice: &StorageChoice) -> String {
     match choice {
@@ -95,6 +153,81 @@ fn success_line(choice: &StorageChoice) -> String {
         }
         StorageChoice::Filesystem(_) => {
             format!("Initialized a repository at {}", choice.describe())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use argh::FromArgs;
+
+    fn read(words: &[&str]) -> Result<Option<ObjectLock>> {
+        let flags = InitS3::from_args(&["corso"], words);
+        lock(&flags.unwrap_or_else(|_| panic!("{words:?}")))
+    }
+
+    #[test]
+    fn mode_and_duration_go_together() {
+        assert_eq!(read(&[]).unwrap(), None);
+        let none = ["--retention-mode", "none", "--retention-duration", "0"];
+        assert_eq!(read(&none).unwrap(), None);
+        let both = read(&[
+            "--retention-mode",
+            "compliance",
+            "--retention-duration",
+            "720h",
+            "--extend-retention",
+        ]);
+        assert_eq!(
+            both.unwrap().unwrap().to_string(),
+            "compliance, 30d, extended by maintenance"
+        );
+        for (bad, why) in [
+            (
+                &["--retention-mode", "governance"][..],
+                "--retention-duration is missing",
+            ),
+            (
+                &["--retention-duration", "30d"],
+                "--retention-mode is missing",
+            ),
+            (
+                &["--retention-mode", "none", "--retention-duration", "30d"],
+                "is missing",
+            ),
+            (&["--extend-retention"], "--retention-mode is missing"),
+            (
+                &[
+                    "--retention-mode",
+                    "governance",
+                    "--retention-duration",
+                    "23h",
+                ],
+                "too short",
+            ),
+            (
+                &[
+                    "--retention-mode",
+                    "governance",
+                    "--retention-duration",
+                    "99999d",
+                ],
+                "too long",
+            ),
+            (
+                &[
+                    "--retention-mode",
+                    "governance",
+                    "--retention-duration",
+                    "-24h",
+                ],
+                "--retention-duration: ",
+            ),
+        ] {
+            let error = read(bad).unwrap_err();
+            assert_eq!(error.kind(), crate::error::Kind::Usage);
+            assert!(error.to_string().contains(why), "{bad:?}: {error}");
         }
     }
 }

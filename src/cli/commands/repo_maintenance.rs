@@ -52,6 +52,7 @@ fn options(
             _ => Mode::Complete,
         },
         dry_run: flags.dry_run,
+        extend_locks: flags.extend_retention,
         grace: given(&flags.grace)
             .map(|g| parse_duration(&g).context(|| "--grace"))
             .transpose()?,
@@ -112,6 +113,7 @@ fn lines(report: &MaintenanceReport, prices: &Prices) -> Vec<String> {
             "What is marked for deletion may be deleted from {time} on."
         ));
     }
+    lines.extend(lock_lines(report, prices));
     if buried.index_replaced > 0 {
         lines.push(format!(
             "{} {} by {}.",
@@ -140,6 +142,43 @@ fn lines(report: &MaintenanceReport, prices: &Prices) -> Vec<String> {
         packs(report.packs),
         human_bytes(report.bytes)
     ));
+    lines
+}
+
+/// What became of locks, and what that cost.
+fn lock_lines(report: &MaintenanceReport, prices: &Prices) -> Vec<String> {
+    let mut lines = Vec::new();
+    let (extended, swept) = (&report.extended, &report.swept);
+    if extended.locks_looked_at > 0 {
+        let (gets, puts) = (extended.locks_looked_at, extended.locks_extended);
+        let money = match prices.is_free() {
+            true => String::new(),
+            false => format!(", which costs about {:.4}", prices.to_move(0, gets, puts)),
+        };
+        lines.push(format!(
+            "{} {}; looked at {}{money}.",
+            match report.dry_run {
+                true => "Would extend",
+                false => "Extended",
+            },
+            plural(puts, "lock", "locks"),
+            count(gets),
+        ));
+    }
+    if swept.locked > 0 {
+        let until = match swept.locked_until {
+            Some(time) => format!(", the first until {}", time.local()),
+            None => String::new(),
+        };
+        lines.push(format!(
+            "{} that nothing needs {} locked{until}.",
+            plural(swept.locked, "object", "objects"),
+            match swept.locked {
+                1 => "is",
+                _ => "are",
+            },
+        ));
+    }
     lines
 }
 

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::repo::snapshots::SnapshotFilter;
 use crate::report::printable;
 use crate::report::text::count;
-use crate::units::{human_bytes, human_duration};
+use crate::units::{Time, human_bytes, human_duration};
 use serde_json::json;
 
 /// Shows which repository this is and what it holds.
@@ -28,14 +28,18 @@ pub fn run(session: &Session) -> Result<Outcome> {
         StorageChoice::S3(s3) => s3.keys_from.as_ref().map(|k| printable(k.as_bytes())),
         StorageChoice::Filesystem(_) => None,
     };
+    let moment = repo.storage().moment();
+    let lock = config.lock.map(|lock| lock.to_string());
     let rows = [
         ("Repository", repo.id().hex()),
         ("Place", resolved.choice.describe()),
+        ("As it was at", moment.map(Time::local).unwrap_or_default()),
         ("Credentials", keys_from.clone().unwrap_or_default()),
         ("Created", config.created.local()),
         ("Cipher", config.cipher.name().to_owned()),
         ("Pack size", human_bytes(config.pack_size)),
         ("Grace period", human_duration(config.grace)),
+        ("Object lock", lock.unwrap_or_default()),
         (
             "Key in use",
             format!("{} ({})", repo.slot().short(), repo.role().name()),
@@ -59,6 +63,7 @@ pub fn run(session: &Session) -> Result<Outcome> {
         "cipher": config.cipher.name(),
         "pack_size": config.pack_size,
         "grace_seconds": config.grace.as_secs(),
+        "object_lock": super::lock_json(config),
         "key": repo.slot().hex(),
         "role": repo.role().name(),
         "keys": keys.len(),

@@ -1,10 +1,11 @@
 //! `corso repo validate-provider`
 
+use crate::cli::args::repo::ValidateS3;
 use crate::cli::config::ConfigFile;
 use crate::cli::place::{self, StorageChoice};
 use crate::cli::session::{Outcome, Session};
 use crate::error::{Error, Result};
-use crate::ops::validate::{self, Group, Report, Verdict};
+use crate::ops::validate::{self, Group, Meant, Report, Verdict};
 use crate::report::text::{Align, table};
 use crate::units::{human_bytes, human_duration};
 use serde_json::{Value, json};
@@ -21,7 +22,7 @@ const DENIED: u8 = 13;
 const UNFIT: u8 = 1;
 
 /// Asks a bucket. The configuration file fills what is not given, as for `connect`.
-pub fn s3(session: &Session) -> Result<Outcome> {
+pub fn s3(session: &Session, flags: &ValidateS3) -> Result<Outcome> {
     let file = ConfigFile::load(session.config_location())?;
     let resolved = place::connect_s3(&session.invocation.s3, &session.env, &file)?;
     session.warn_of_old_keys(&file, &resolved);
@@ -29,7 +30,16 @@ pub fn s3(session: &Session) -> Result<Outcome> {
         return Err(Error::failed("this is no bucket"));
     };
     let storage = place.bucket(&session.env, CONNECTIONS)?;
-    Ok(outcome(&validate::s3(&storage, &*session.reporter)?))
+    let given = |flag: &Option<String>| {
+        flag.as_deref()
+            .is_some_and(|f| !f.is_empty() && f != "none")
+    };
+    let meant = Meant {
+        lock: given(&flags.retention_mode),
+        past: given(&flags.point_in_time),
+    };
+    let report = validate::s3(&storage, meant, &*session.reporter)?;
+    Ok(outcome(&report))
 }
 
 /// Asks a folder.

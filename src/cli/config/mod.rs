@@ -8,6 +8,7 @@ use crate::cli::place::{KeyPair, Manner, Provider, READ_KEYS, RECORDED_KEYS, Sto
 use crate::error::{Context, Error, Result};
 use crate::report::printable;
 use crate::s3::credentials::Role;
+use crate::units::{Time, parse_time};
 use std::path::{Path, PathBuf};
 use toml_edit::{DocumentMut, Item};
 use zeroize::Zeroizing;
@@ -32,6 +33,7 @@ const OWN_KEYS: &[&str] = &[
     "assume_role_duration",
     "path",
     "repo_id",
+    "point_in_time",
     "s3_provider",
     "addressing",
     "storage_class",
@@ -77,6 +79,8 @@ pub struct Settings {
     pub path: Option<PathBuf>,
     /// Repository id, hexadecimal.
     pub repo_id: Option<String>,
+    /// Show the bucket as it was then.
+    pub point_in_time: Option<Time>,
     /// How S3 is spoken to.
     pub manner: Manner,
 }
@@ -290,6 +294,9 @@ fn settings(document: &DocumentMut, shown: &str) -> Result<Settings> {
         role: role::read(text, shown)?,
         path,
         repo_id: text("repo_id")?,
+        point_in_time: text("point_in_time")?
+            .map(|t| parse_time(&t).context(|| format!("point_in_time in {shown}")))
+            .transpose()?,
         manner: manner(document, shown)?,
     })
 }
@@ -383,6 +390,8 @@ fn update(document: &mut DocumentMut, choice: &StorageChoice, repo_id: &str) -> 
                     .map(Into::into),
             );
             set("profile", s3.profile.as_deref().map(Into::into));
+            let moment = s3.point_in_time.map(|t| t.rfc3339());
+            set("point_in_time", moment.map(Into::into));
             for (key, value) in RECORDED_KEYS.iter().zip(&s3.manner.recorded) {
                 set(key, value.as_deref().map(Into::into));
             }

@@ -15,6 +15,7 @@ fn s3(bucket: &str) -> StorageChoice {
         file_keys: None,
         manner: Manner::default(),
         role: None,
+        point_in_time: None,
         keys_from: None,
     })
 }

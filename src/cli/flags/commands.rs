@@ -26,6 +26,7 @@ pub const COMMANDS: &[CommandExtra] = &[
         examples: &[
             "corso repo init s3 --bucket my-backups --passphrase-file ~/.corso-passphrase",
             "corso repo init s3 --bucket backups --prefix host1 --endpoint minio.example.net:9000",
+            "corso repo init s3 --bucket backups --retention-mode compliance --retention-duration 30d --extend-retention",
         ],
     },
     CommandExtra {
@@ -38,7 +39,10 @@ pub const COMMANDS: &[CommandExtra] = &[
         path: &["repo", "connect", "s3"],
         groups: &[S3, Passphrase],
         usage: "--bucket NAME [flags]",
-        examples: &["corso repo connect s3 --bucket my-backups"],
+        examples: &[
+            "corso repo connect s3 --bucket my-backups",
+            "corso repo connect s3 --bucket my-backups --point-in-time 2026-01-31T12:00:00Z",
+        ],
     },
     CommandExtra {
         path: &["repo", "connect", "filesystem"],

@@ -7,7 +7,7 @@ use crate::s3::credentials::{Chain, MfaPrompt, Secret};
 use crate::s3::retry::Policy;
 use crate::storage::Storage;
 use crate::storage::filesystem::FilesystemStorage;
-use crate::storage::s3::{S3Config, S3Options, S3Storage};
+use crate::storage::s3::{PastS3, S3Config, S3Options, S3Storage};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,11 @@ impl StorageChoice {
                 place.endpoint = Some(config.endpoint.clone());
                 place.disable_tls = config.disable_tls;
                 place.keys_from = Some(config.credentials.current().source().to_owned());
-                Ok(Arc::new(S3Storage::connect(config)?))
+                let live = S3Storage::connect(config)?;
+                Ok(match place.point_in_time {
+                    None => Arc::new(live),
+                    Some(moment) => Arc::new(PastS3::new(live, moment)),
+                })
             }
         }
     }

@@ -159,6 +159,7 @@ fn s3(
         file_keys: file.secrets.keys.clone().filter(|_| same_as_file),
         manner: Manner::of_flags(flags).or(&base.manner),
         role: super::role::choose(flags, base)?,
+        point_in_time: base.point_in_time,
         keys_from: None,
     };
     // What is wrong with it is said before a passphrase is asked for.

@@ -10,6 +10,7 @@
 
 mod active;
 mod bury;
+mod locks;
 mod look;
 mod marks;
 mod plan;
@@ -21,6 +22,7 @@ mod table;
 mod tests;
 
 pub use bury::Buried;
+pub use locks::Extended;
 pub use plan::Sums;
 pub use prices::Prices;
 pub use sweep::Swept;
@@ -73,6 +75,8 @@ pub struct MaintenanceOptions {
     pub max_repack: u64,
     /// What things cost.
     pub prices: Prices,
+    /// Extend the locks of what is needed, also where the repository's settings do not say so.
+    pub extend_locks: bool,
 }
 
 impl Default for MaintenanceOptions {
@@ -83,6 +87,7 @@ impl Default for MaintenanceOptions {
             grace: None,
             max_repack: u64::MAX,
             prices: Prices::default(),
+            extend_locks: false,
         }
     }
 }
@@ -114,6 +119,9 @@ pub struct MaintenanceReport {
     /// What was put, and named in tombstones.
     #[serde(flatten)]
     pub buried: Buried,
+    /// What became of locks.
+    #[serde(flatten)]
+    pub extended: Extended,
     /// Records of deletions that were deleted, long after them.
     pub records_deleted: u64,
     /// When what is named in tombstones and not deleted yet may be deleted: the earliest.
@@ -136,6 +144,11 @@ pub fn maintain(
     stop: &Stop,
 ) -> Result<MaintenanceReport> {
     repo.require_full("maintenance")?;
+    if options.extend_locks && repo.config.lock.is_none() {
+        return Err(Error::usage(
+            "there are no locks to extend: the repository was made without --retention-mode",
+        ));
+    }
     let grace = Grace(grace_of(repo.grace(observer)?, options.grace)?);
     // Waiting longer before things are deleted does not make a look good for longer: others go by their own grace.
     let fresh = Grace(grace.0.min(repo.config.grace));
@@ -298,6 +311,9 @@ impl Job<'_> {
                 let old = self.repo.deletions_before(before)?;
                 self.report.records_deleted = sweep::forget_records(&look, &old, observer, stop)?;
             }
+            if let Some(marks) = marks {
+                self.extend_locks(&look, marks)?;
+            }
         }
         let waiting = look
             .view
@@ -307,7 +323,8 @@ impl Job<'_> {
             .map(|b| b.modified.plus(grace.0));
         let new = self.report.buried.buried_anything() && bury && !options.dry_run;
         let new = new.then(|| self.repo.storage.now().plus(grace.0));
-        let next: Option<Time> = waiting.chain(new).min();
+        let locked = self.report.swept.locked_until;
+        let next: Option<Time> = waiting.chain(new).chain(locked).min();
         self.report.next_deletion = next.filter(|_| !grace.0.is_zero()).map(Time::rfc3339);
         Ok(true)
     }
@@ -321,5 +338,7 @@ impl Swept {
         self.index_deleted += more.index_deleted;
         self.tombstones_deleted += more.tombstones_deleted;
         self.refused += more.refused;
+        self.locked += more.locked;
+        self.locked_until = self.locked_until.or(more.locked_until);
     }
 }

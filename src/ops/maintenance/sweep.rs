@@ -1,5 +1,6 @@
 //! Deleting what tombstones name, a grace period after them, once nothing needs it any more.
 
+use super::locks::Kept;
 use super::look::Look;
 use super::marks::{Endangered, Marks};
 use crate::error::{Error, Kind, Result};
@@ -14,6 +15,7 @@ use crate::repo::chunks::Chunks;
 use crate::repo::pack_key;
 use crate::repo::protocol::{Buried, Grace, View};
 use crate::report::{Event, Observer, Stop};
+use crate::units::Time;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -39,6 +41,11 @@ pub struct Swept {
     pub tombstones_deleted: u64,
     /// Objects that could not be deleted.
     pub refused: u64,
+    /// Objects that stay until their lock ends, in a storage that keeps them in place.
+    pub locked: u64,
+    /// When the first of those locks ends.
+    #[serde(skip)]
+    pub locked_until: Option<Time>,
 }
 
 /// The tombstones of `view` that may be acted on: a full key made them, and `grace` has passed by the storage's clock.
@@ -246,6 +253,7 @@ pub fn delete(
         stop,
         refused: HashSet::new(),
         told: false,
+        kept: Kept::default(),
     };
     let index: BTreeSet<Id> = stones
         .iter()
@@ -296,7 +304,9 @@ pub fn delete(
         .collect();
     deleter.delete(finished.iter().map(|id| (*id, format!("tombstones/{id}"))))?;
     swept.tombstones_deleted = deleter.count(&finished);
-    swept.refused = deleter.refused.len() as u64;
+    swept.locked = deleter.kept.count;
+    swept.locked_until = deleter.kept.until;
+    swept.refused = (deleter.refused.len() as u64).saturating_sub(swept.locked);
     Ok(swept)
 }
 
@@ -314,6 +324,7 @@ pub fn forget_records(
         stop,
         refused: HashSet::new(),
         told: false,
+        kept: Kept::default(),
     };
     deleter.delete(names.iter().map(|id| (*id, format!("records/{id}"))))?;
     Ok((names.len() - deleter.refused.len()) as u64)
@@ -326,6 +337,8 @@ struct Deleter<'a> {
     stop: &'a Stop,
     refused: HashSet<Id>,
     told: bool,
+    /// Those of them that are locked.
+    kept: Kept,
 }
 
 impl Deleter<'_> {
@@ -351,6 +364,9 @@ impl Deleter<'_> {
 
     fn refuse(&mut self, id: Id, key: &str, error: &Error) {
         self.refused.insert(id);
+        if self.kept.explains(&self.look.repo, key, error) {
+            return;
+        }
         if !std::mem::replace(&mut self.told, true) {
             self.observer.event(Event::Warning(&format!(
                 "these credentials may not delete ({key}: {error}); run maintenance with ones that may, to free the space"

@@ -3,6 +3,7 @@
 
 mod folder;
 mod integrity;
+mod locks;
 mod operations;
 mod permissions;
 mod report;
@@ -13,5 +14,6 @@ mod speed;
 mod tests;
 
 pub use folder::folder;
+pub use locks::Meant;
 pub use report::{Feature, Finding, Group, Report, Speed, Verdict};
 pub use s3::s3;

@@ -1,5 +1,6 @@
 //! Each permission of the documented policies, one by one.
 
+use super::locks::{self, Meant};
 use super::report::{Group, Report, Verdict};
 use super::scratch::{Scratch, is_denied, is_missing, said};
 use crate::s3::client::{Answer, Failure};
@@ -15,40 +16,37 @@ pub struct Granted {
 }
 
 /// Tries each.
-pub fn check(scratch: &Scratch<'_>, report: &mut Report) -> Granted {
+pub fn check(scratch: &Scratch<'_>, meant: Meant, report: &mut Report) -> Granted {
     let mut granted = Granted::default();
     let list = request::list_objects(ListPage {
         prefix: &scratch.prefix,
         max_keys: Some(1),
         ..ListPage::default()
     });
-    granted.list = note(report, Action::ListObjects, scratch.send(&list));
-    granted.put = note(
-        report,
-        Action::PutObject,
-        scratch.put("permission", b"corso"),
-    );
+    granted.list = note(report, list.permission(), false, scratch.send(&list));
+    let put = scratch.put("permission", b"corso");
+    granted.put = note(report, Action::PutObject.permission(), false, put);
     let key = scratch.key("permission");
     // Of a missing object, S3 says AccessDenied instead of NoSuchKey to those who may not list.
     let get = scratch.send(&request::get_object(&key));
-    granted.get = note(report, Action::GetObject, get);
-    granted.delete = note(
-        report,
-        Action::DeleteObject,
-        scratch.send(&request::delete_object(&key)),
-    );
+    granted.get = note(report, Action::GetObject.permission(), true, get);
+    locks::check(scratch, meant, granted, report);
+    let delete = scratch.send(&request::delete_object(&key));
+    granted.delete = note(report, Action::DeleteObject.permission(), true, delete);
     location(scratch, report);
     granted
 }
 
-/// Was it granted? Whether the object is there is another question.
-fn note(report: &mut Report, action: Action, result: Result<Answer, Failure>) -> bool {
-    let name = action.permission();
+/// Was it granted? Whether what was asked for is there may be another question: then it may be `missing`.
+pub(super) fn note(
+    report: &mut Report,
+    name: &'static str,
+    missing: bool,
+    result: Result<Answer, Failure>,
+) -> bool {
     match result {
         Ok(_) => report.add(Group::Permissions, name, Verdict::Fine, "granted"),
-        Err(f)
-            if is_missing(&f) && action != Action::ListObjects && action != Action::PutObject =>
-        {
+        Err(f) if missing && is_missing(&f) => {
             report.add(Group::Permissions, name, Verdict::Fine, "granted");
         }
         Err(f) if is_denied(&f) => {

@@ -1,6 +1,7 @@
 //! A bucket.
 
 use super::integrity::{self, Condition};
+use super::locks::Meant;
 use super::permissions;
 use super::report::Report;
 use super::scratch::{LARGE, Scratch, noise};
@@ -13,11 +14,11 @@ use crate::s3::request;
 use crate::storage::Storage;
 use crate::storage::s3::S3Storage;
 
-/// Asks a bucket, below the repository's prefix.
+/// Asks a bucket, below the repository's prefix; also for what is `meant` to be used.
 ///
 /// # Errors
 /// `BucketMissing`, and whatever keeps the first request from being answered; all else is in the report.
-pub fn s3(storage: &S3Storage, observer: &dyn Observer) -> Result<Report> {
+pub fn s3(storage: &S3Storage, meant: Meant, observer: &dyn Observer) -> Result<Report> {
     observer.event(Event::Phase("looking for the bucket"));
     if let Err(e) = storage.check_place()
         && e.kind() != crate::error::Kind::PermissionDenied
@@ -31,16 +32,21 @@ pub fn s3(storage: &S3Storage, observer: &dyn Observer) -> Result<Report> {
         provider: client.provider().name.to_owned(),
         ..Report::default()
     };
-    let result = ask(&scratch, &mut report, observer);
+    let result = ask(&scratch, meant, &mut report, observer);
     observer.event(Event::Phase("removing what was put"));
     report.left_behind = scratch.remove();
     report.clock_ms = client.clock().skew_ms();
     result.map(|()| report)
 }
 
-fn ask(scratch: &Scratch<'_>, report: &mut Report, observer: &dyn Observer) -> Result<()> {
+fn ask(
+    scratch: &Scratch<'_>,
+    meant: Meant,
+    report: &mut Report,
+    observer: &dyn Observer,
+) -> Result<()> {
     observer.event(Event::Phase("checking permissions"));
-    let granted = permissions::check(scratch, report);
+    let granted = permissions::check(scratch, meant, report);
     let (mut condition, mut checksum) = (None, false);
     if granted.put {
         observer.event(Event::Phase("checking operations"));

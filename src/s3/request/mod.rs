@@ -1,21 +1,29 @@
 //! Requests as plain values, one file per S3 action. Nothing here does I/O: the client adds host, signature and retries.
 
 mod bucket_location;
+mod bucket_object_lock;
+mod bucket_versioning;
 mod delete_object;
 mod delete_objects;
 mod get_object;
 mod head_bucket;
 mod head_object;
 mod list_objects;
+mod list_versions;
+mod object_retention;
 mod put_object;
 
 pub use bucket_location::get_bucket_location;
+pub use bucket_object_lock::get_object_lock_configuration;
+pub use bucket_versioning::get_bucket_versioning;
 pub use delete_object::delete_object;
 pub use delete_objects::{MAX_DELETE, delete_objects};
 pub use get_object::{get_object, get_object_range};
 pub use head_bucket::head_bucket;
 pub use head_object::{head_checksum, head_object};
 pub use list_objects::{ListPage, list_objects};
+pub use list_versions::{VersionPage, list_versions};
+pub use object_retention::{get_object_retention, put_object_retention};
 pub use put_object::{Put, put_object};
 
 use super::sigv4::EMPTY_SHA256;
@@ -33,6 +41,11 @@ pub enum Action {
     DeleteObject,
     DeleteObjects,
     GetBucketLocation,
+    GetBucketVersioning,
+    GetObjectLockConfiguration,
+    GetObjectRetention,
+    PutObjectRetention,
+    ListObjectVersions,
 }
 
 impl Action {
@@ -44,6 +57,11 @@ impl Action {
             Action::HeadBucket | Action::ListObjects => "s3:ListBucket",
             Action::DeleteObject | Action::DeleteObjects => "s3:DeleteObject",
             Action::GetBucketLocation => "s3:GetBucketLocation",
+            Action::GetBucketVersioning => "s3:GetBucketVersioning",
+            Action::GetObjectLockConfiguration => "s3:GetBucketObjectLockConfiguration",
+            Action::GetObjectRetention => "s3:GetObjectRetention",
+            Action::PutObjectRetention => "s3:PutObjectRetention",
+            Action::ListObjectVersions => "s3:ListBucketVersions",
         }
     }
 
@@ -55,6 +73,11 @@ impl Action {
             Action::HeadObject => "looking at",
             Action::HeadBucket | Action::GetBucketLocation => "looking for",
             Action::ListObjects => "listing",
+            Action::ListObjectVersions => "listing the versions of",
+            Action::GetBucketVersioning => "asking whether versions are kept of",
+            Action::GetObjectLockConfiguration => "asking for the object lock of",
+            Action::GetObjectRetention => "asking for the lock of",
+            Action::PutObjectRetention => "locking",
             Action::DeleteObject | Action::DeleteObjects => "deleting",
         }
     }
@@ -93,6 +116,25 @@ impl<'a> Request<'a> {
             range: None,
             body: Cow::Borrowed(&[]),
             payload: EMPTY_SHA256.to_string(),
+        }
+    }
+
+    /// The version of an object that is meant, instead of the newest.
+    pub fn of_version(self, id: &str) -> Self {
+        self.query("versionId", id)
+    }
+
+    /// The permissions in a bucket policy: the action's, and what more this very request needs.
+    pub fn permission(&self) -> &'static str {
+        let versioned = self.query.iter().any(|(name, _)| name == "versionId");
+        let locks = self
+            .headers
+            .iter()
+            .any(|(name, _)| name.starts_with("x-amz-object-lock-"));
+        match self.action {
+            Action::GetObject | Action::HeadObject if versioned => "s3:GetObjectVersion",
+            Action::PutObject if locks => "s3:PutObject and s3:PutObjectRetention",
+            action => action.permission(),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use super::{Action, Request};
 use crate::id::Id;
+use crate::storage::Retained;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
@@ -21,6 +22,8 @@ pub struct Put<'a> {
     pub encryption: Option<&'a str>,
     /// `x-amz-server-side-encryption-aws-kms-key-id`
     pub kms_key: Option<&'a str>,
+    /// `x-amz-object-lock-mode` and `x-amz-object-lock-retain-until-date`
+    pub lock: Option<Retained>,
 }
 
 /// Stores `body`, whose SHA-256 is `sha256`, under `key`.
@@ -46,6 +49,11 @@ pub fn put_object<'a>(key: &str, body: &'a [u8], sha256: &Id, options: Put<'_>) 
         if let Some(value) = value {
             request = request.header(name, value);
         }
+    }
+    if let Some(lock) = options.lock {
+        request = request
+            .header("x-amz-object-lock-mode", lock.mode.s3_name())
+            .header("x-amz-object-lock-retain-until-date", lock.until.rfc3339());
     }
     request.payload = sha256.hex();
     request.body = Cow::Borrowed(body);

@@ -1,5 +1,8 @@
 use super::*;
+use crate::format::lock::LockMode;
 use crate::id::Id;
+use crate::storage::Retained;
+use crate::units::Time;
 
 #[test]
 fn a_put_carries_only_what_is_asked_for() {
@@ -21,6 +24,10 @@ fn a_put_carries_only_what_is_asked_for() {
             storage_class: Some("STANDARD_IA"),
             encryption: Some("aws:kms"),
             kms_key: Some("arn:aws:kms:x"),
+            lock: Some(Retained {
+                mode: LockMode::Governance,
+                until: Time(1_700_000_000_000),
+            }),
         },
     );
     let header = |name: &str| {
@@ -41,6 +48,15 @@ fn a_put_carries_only_what_is_asked_for() {
         Some("LXEWQrcmsEQBYnyp+6wy9chTD7GQPMTbAiWHF5IaSIE=")
     );
     assert_eq!(header("content-md5"), Some("ndTkYSaMgDT1yFZOFVxnpg=="));
+    assert_eq!(header("x-amz-object-lock-mode"), Some("GOVERNANCE"));
+    assert_eq!(
+        header("x-amz-object-lock-retain-until-date"),
+        Some("2023-11-14T22:13:20Z")
+    );
+    assert_eq!(
+        (plain.permission(), full.permission()),
+        ("s3:PutObject", "s3:PutObject and s3:PutObjectRetention")
+    );
 }
 
 #[test]
@@ -93,5 +109,48 @@ fn a_plain_listing_asks_for_no_encoding() {
     assert_eq!(
         query,
         [("list-type", "2"), ("delimiter", "/")].map(|(n, v)| (n.to_string(), v.to_string()))
+    );
+}
+
+#[test]
+fn a_lock_is_made_longer_by_a_hashed_body() {
+    let lock = Retained {
+        mode: LockMode::Compliance,
+        until: Time(1_700_000_000_000),
+    };
+    let request = put_object_retention("k", &lock);
+    let body = String::from_utf8(request.body.to_vec()).unwrap();
+    assert!(
+        body.contains("<Mode>COMPLIANCE</Mode><RetainUntilDate>2023-11-14T22:13:20Z<"),
+        "{body}"
+    );
+    assert_eq!(request.payload, Id::sha256(&request.body).hex());
+    assert_eq!(request.query, [("retention".to_string(), String::new())]);
+}
+
+#[test]
+fn versions_are_named() {
+    let request = get_object("k").of_version("v1");
+    assert_eq!(request.permission(), "s3:GetObjectVersion");
+    assert_eq!(request.query, [("versionId".to_string(), "v1".to_string())]);
+    let page = VersionPage {
+        prefix: "p/",
+        after: Some(("p/a", "v")),
+        ..VersionPage::default()
+    };
+    let names: Vec<_> = list_versions(page)
+        .query
+        .into_iter()
+        .map(|(n, v)| format!("{n}={v}"))
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "versions=",
+            "encoding-type=url",
+            "prefix=p/",
+            "key-marker=p/a",
+            "version-id-marker=v"
+        ]
     );
 }

@@ -35,9 +35,7 @@ pub fn parse_list(body: &[u8]) -> Result<Listed, String> {
             root.name
         ));
     }
-    let encoded = root
-        .text_of("EncodingType")
-        .is_some_and(|t| t.trim().eq_ignore_ascii_case("url"));
+    let encoded = is_encoded(&root);
     let mut page = Listed::default();
     for node in root.children.iter().filter(|n| n.name == "Contents") {
         page.objects.push(object(node, encoded)?);
@@ -61,7 +59,13 @@ pub fn parse_list(body: &[u8]) -> Result<Listed, String> {
     Ok(page)
 }
 
-fn decoded(raw: &str, encoded: bool) -> Result<String, String> {
+/// Does the server say that it encoded keys?
+pub(super) fn is_encoded(root: &xml::Node) -> bool {
+    root.text_of("EncodingType")
+        .is_some_and(|t| t.trim().eq_ignore_ascii_case("url"))
+}
+
+pub(super) fn decoded(raw: &str, encoded: bool) -> Result<String, String> {
     let key = match encoded {
         // The form encoding: some servers write a space as `+`, and all write `+` itself as `%2B`.
         true => uri_decode(raw, true)

@@ -4,6 +4,9 @@ use crate::s3::retry::Policy;
 use crate::s3::script::{Reply, Script, Sent, error, ok};
 use crate::s3::transport::BrokenKind;
 
+mod locks;
+mod past;
+
 #[test]
 fn prefixes_get_exactly_one_slash() {
     for (given, want) in [("", ""), ("/", ""), ("a", "a/"), ("/a/b//", "a/b/")] {

@@ -1,0 +1,104 @@
+//! What is sent in order to lock objects.
+
+use super::*;
+use crate::format::lock::{LockMode, ObjectLock};
+use crate::s3::clock::parse_http_date;
+
+fn header(sent: &Sent, name: &str) -> Option<String> {
+    let found = sent.2.iter().find(|(n, _)| n == name);
+    found.map(|(_, value)| value.clone())
+}
+
+fn for_a_day() -> PutOptions {
+    PutOptions {
+        lock: Some(ObjectLock {
+            mode: LockMode::Compliance,
+            duration: Duration::from_secs(86400),
+            extend: false,
+        }),
+        ..PutOptions::default()
+    }
+}
+
+#[test]
+fn a_lock_counts_from_the_storages_clock() {
+    // The storage's clock is years away from this host's.
+    let date = "Fri, 24 May 2013 00:00:00 GMT";
+    let dated = Reply::Answer(200, vec![("date", date.to_owned())], Vec::new());
+    let (storage, script) = scripted(vec![dated, ok(b"")]);
+    storage
+        .put("packs/a", b"x", &PutOptions::default())
+        .unwrap();
+    storage.put("packs/b", b"x", &for_a_day()).unwrap();
+    let sent = script.sent.lock().unwrap();
+    assert_eq!(header(&sent[0], "x-amz-object-lock-mode"), None);
+    assert_eq!(header(&sent[0], "content-md5"), None);
+    assert_eq!(
+        header(&sent[1], "x-amz-object-lock-mode").as_deref(),
+        Some("COMPLIANCE")
+    );
+    assert!(header(&sent[1], "content-md5").is_some());
+    let until = header(&sent[1], "x-amz-object-lock-retain-until-date").unwrap();
+    let until: jiff::Timestamp = until.parse().unwrap();
+    let least = parse_http_date(date).unwrap().0 / 1000 + 86400;
+    assert!((least..least + 60).contains(&until.as_second()), "{until}");
+}
+
+#[test]
+fn a_bucket_that_locks_by_itself_gets_its_digest() {
+    let wanted = b"<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is \
+        required for Put Object requests with Object Lock parameters</Message></Error>";
+    let wants = Reply::Answer(400, vec![], wanted.to_vec());
+    let (storage, script) = scripted(vec![wants, ok(b""), ok(b"")]);
+    for key in ["tombstones/a", "tombstones/b"] {
+        storage.put(key, b"x", &PutOptions::default()).unwrap();
+    }
+    let sent = script.sent.lock().unwrap();
+    let digests: Vec<bool> = sent
+        .iter()
+        .map(|s| header(s, "content-md5").is_some())
+        .collect();
+    assert_eq!(digests, [false, true, true]);
+}
+
+#[test]
+fn whether_objects_can_be_locked() {
+    let says = |reply: Reply| scripted(vec![reply]).0.check_lock();
+    let configuration = |inner: &str| {
+        ok(format!("<ObjectLockConfiguration>{inner}</ObjectLockConfiguration>").as_bytes())
+    };
+    says(configuration(
+        "<ObjectLockEnabled>Enabled</ObjectLockEnabled>",
+    ))
+    .unwrap();
+    for (reply, kind) in [
+        (configuration(""), Kind::Usage),
+        (
+            error(404, "ObjectLockConfigurationNotFoundError"),
+            Kind::Usage,
+        ),
+        (error(501, "NotImplemented"), Kind::Usage),
+        // A server that takes it for a listing.
+        (page(&[], None), Kind::Usage),
+        (error(403, "AccessDenied"), Kind::PermissionDenied),
+        (error(404, "NoSuchBucket"), Kind::BucketMissing),
+    ] {
+        assert_eq!(says(reply).unwrap_err().kind(), kind);
+    }
+}
+
+#[test]
+fn no_lock_is_no_error() {
+    let says = |reply: Reply| scripted(vec![reply]).0.retention("packs/a");
+    assert_eq!(
+        says(error(404, "NoSuchObjectLockConfiguration")).unwrap(),
+        None
+    );
+    let kind = |reply| says(reply).unwrap_err().kind();
+    assert_eq!(kind(error(404, "NoSuchKey")), Kind::ObjectMissing);
+    assert_eq!(kind(error(403, "AccessDenied")), Kind::PermissionDenied);
+    assert_eq!(
+        kind(ok(b"<Retention><Mode>X</Mode></Retention>")),
+        Kind::Network
+    );
+}
