@@ -61,6 +61,13 @@ fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
         (416, _) | (_, "InvalidRange") => {
             Error::damaged("the object ends before the range that was asked for")
         }
+        (400, "InvalidRequest") if error.message.contains("missing Object Lock") => {
+            let bucket = client.bucket();
+            Error::usage(format!("bucket {bucket} has no object lock ({said})")).hint(
+                "the repository was made with --retention-mode, and its objects are locked when they are put: enable \
+                 object lock for the bucket",
+            )
+        }
         (_, "InvalidBucketName") => Error::usage(format!(
             "{:?} is not a name that a bucket can have",
             client.bucket()

@@ -146,6 +146,12 @@ impl Extender<'_> {
                         )));
                         return Ok(done);
                     }
+                    // A copy of the repository in a folder, or in a bucket without object lock.
+                    Err(e) if e.kind() == Kind::Usage => {
+                        let told = format!("locks are not extended: {e}");
+                        observer.event(Event::Debug(&told));
+                        return Ok(Extended::default());
+                    }
                     Err(e) => return Err(e),
                 }
             }

@@ -239,3 +239,19 @@ fn what_is_locked_in_place_is_waited_for_without_a_word() {
     let _ = storage;
     world.assert_restores();
 }
+
+/// A copy in a folder, say, of a repository whose config speaks of locks.
+#[test]
+fn a_storage_without_locks_is_no_matter() {
+    let (world, _) = locked(10, true, false, true);
+    world.write("a", 100_000, 1);
+    world.backup();
+    world.storage.advance(Duration::from_secs(6 * 86400));
+    let plain: Arc<dyn Storage> = world.storage.clone();
+    let copy = Arc::new(Repository::serial(plain, &world.repo));
+    let options = MaintenanceOptions::default();
+    let warnings = Warnings::default();
+    let done = maintain(&copy, &options, &warnings, &Stop::default()).unwrap();
+    assert_eq!(done.extended, Default::default());
+    assert_eq!(warnings.take(), "");
+}

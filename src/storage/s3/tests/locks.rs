@@ -102,3 +102,14 @@ fn no_lock_is_no_error() {
         Kind::Network
     );
 }
+
+#[test]
+fn a_bucket_that_lost_its_lock_is_told_of() {
+    let lost =
+        b"<Error><Code>InvalidRequest</Code><Message>Bucket is missing Object Lock Configuration\
+        </Message></Error>";
+    let (storage, _) = scripted(vec![Reply::Answer(400, vec![], lost.to_vec())]);
+    let error = storage.put("packs/a", b"x", &for_a_day()).unwrap_err();
+    assert_eq!(error.kind(), Kind::Usage);
+    assert!(error.to_string().contains("enable object lock"), "{error}");
+}
