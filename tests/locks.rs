@@ -81,7 +81,8 @@ impl At {
         let (status, body) = self.send("GET", key, &[("retention", "")], b"");
         match status {
             200 => parse_retention(body.as_bytes())
-                .unwrap()
+                .ok()
+                .flatten()
                 .map(|lock| lock.until.since(corso::units::Time::local_now())),
             _ => None,
         }
@@ -181,8 +182,8 @@ const SHORT: [&str; 5] = [
     "--extend-retention",
 ];
 
-/// Every lock ends later after maintenance than before; rubbish is deleted as ever. Not every server tells how long an object
-/// is locked.
+/// Every lock ends later after maintenance than before; rubbish is deleted as ever. moto does not know the question how long
+/// an object is locked; the program has another way then.
 fn maintenance_extends(at: &At, tells: bool) {
     let corso = at.home();
     corso.ok(&init_s3(

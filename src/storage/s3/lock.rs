@@ -2,13 +2,17 @@
 
 use super::{S3Storage, damaged_answer};
 use crate::error::{Error, Result};
-use crate::format::lock::ObjectLock;
+use crate::format::lock::{LockMode, ObjectLock};
 use crate::s3::client::{Cause, Failure, Limits};
 use crate::s3::explain::explain;
 use crate::s3::request;
 use crate::s3::response::{S3Error, parse_lock_configuration, parse_retention};
 use crate::storage::{Retained, Storage, check_key};
+use crate::units::Time;
 use std::time::Duration;
+
+/// Longest answer that is read as the lock of an object.
+const MAX_RETENTION: u64 = 64 << 10;
 
 /// What a lock that begins now comes to. S3 wants it in whole seconds, which it must not lose by.
 pub(super) fn from_now(storage: &S3Storage, lock: &ObjectLock) -> Retained {
@@ -60,11 +64,42 @@ pub(super) fn check(storage: &S3Storage) -> Result<()> {
 /// Asks for an object's lock.
 pub(super) fn get(storage: &S3Storage, key: &str) -> Result<Option<Retained>> {
     let request = request::get_object_retention(&storage.full_key(key)?);
-    match storage.client.send(&request, Limits::default()) {
-        Ok(answer) => parse_retention(&answer.body)
-            .map_err(|why| damaged_answer(&format!("asking for the lock of {key}"), &why)),
-        Err(failure) if service(&failure).is_some_and(is_unlocked) => Ok(None),
-        Err(failure) => Err(explain(&storage.client, &request, &failure)),
+    let limits = Limits {
+        body: MAX_RETENTION,
+        not_after: None,
+    };
+    match storage.client.send(&request, limits) {
+        Ok(answer) => match parse_retention(&answer.body) {
+            Ok(Some(lock)) => Ok(Some(lock)),
+            _ => from_head(storage, key),
+        },
+        Err(failure) => match &failure.cause {
+            Cause::Service(error) if is_unlocked(error) => Ok(None),
+            Cause::TooLong(_) => from_head(storage, key),
+            _ => Err(explain(&storage.client, &request, &failure)),
+        },
+    }
+}
+
+/// What a server that does not know the question (moto answers with the object) says of the lock when it shows the object.
+fn from_head(storage: &S3Storage, key: &str) -> Result<Option<Retained>> {
+    let request = request::head_object(&storage.full_key(key)?);
+    let answer = storage.send(&request, Limits::default())?;
+    let mode = answer.header("x-amz-object-lock-mode");
+    let until = answer.header("x-amz-object-lock-retain-until-date");
+    let (Some(mode), Some(until)) = (mode, until) else {
+        return Ok(None);
+    };
+    let time = until.trim().parse::<jiff::Timestamp>().ok();
+    match (LockMode::parse(mode), time) {
+        (Some(mode), Some(time)) => Ok(Some(Retained {
+            mode,
+            until: Time(time.as_millisecond()),
+        })),
+        _ => Err(damaged_answer(
+            &format!("asking for the lock of {key}"),
+            &format!("a lock of mode {mode:.40?} until {until:.40?}"),
+        )),
     }
 }
 

@@ -97,10 +97,31 @@ fn no_lock_is_no_error() {
     let kind = |reply| says(reply).unwrap_err().kind();
     assert_eq!(kind(error(404, "NoSuchKey")), Kind::ObjectMissing);
     assert_eq!(kind(error(403, "AccessDenied")), Kind::PermissionDenied);
-    assert_eq!(
-        kind(ok(b"<Retention><Mode>X</Mode></Retention>")),
-        Kind::Network
-    );
+}
+
+#[test]
+fn a_server_that_answers_with_the_object_is_asked_otherwise() {
+    let head = |mode: &str, until: &str| {
+        let headers = vec![
+            ("x-amz-object-lock-mode", mode.to_owned()),
+            ("x-amz-object-lock-retain-until-date", until.to_owned()),
+        ];
+        Reply::Answer(200, headers, Vec::new())
+    };
+    let says = |first: Reply, second: Reply| {
+        let (storage, script) = scripted(vec![first, second]);
+        let lock = storage.retention("packs/a");
+        assert_eq!(script.sent.lock().unwrap()[1].0, "HEAD");
+        lock
+    };
+    let until = "2026-01-02T03:04:05.678Z";
+    for object in [vec![0xff; 100], vec![1; 100_000]] {
+        let lock = says(ok(&object), head("GOVERNANCE", until));
+        assert_eq!(lock.unwrap().unwrap().mode, LockMode::Governance);
+    }
+    assert_eq!(says(ok(b""), ok(b"")).unwrap(), None);
+    let nonsense = says(ok(b""), head("X", until)).unwrap_err();
+    assert_eq!(nonsense.kind(), Kind::Network);
 }
 
 #[test]
