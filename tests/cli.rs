@@ -1,4 +1,6 @@
 //! The command line through the real binary: flags in every position, configuration, passphrases, output, exit codes.
+// Fixtures are shell scripts, and files with modes.
+#![cfg(unix)]
 
 #[path = "cli/check.rs"]
 mod check;

@@ -1,6 +1,8 @@
 //! Every error that a user can run into: what produces it, what it says, how the program ends.
 //!
 //! `tests/errors/TABLE.md` is the table for people; `CORSO_BLESS=1` writes it anew.
+// Rows need permissions, users and a shell of Unix.
+#![cfg(unix)]
 
 mod support;
 

@@ -1,4 +1,6 @@
 //! A tree of 5,000 entries with everything that a Unix file system has, to a real S3 server and back; rsync compares.
+// The tree holds what only Unix has, and rsync compares.
+#![cfg(unix)]
 
 mod support;
 

@@ -1,4 +1,6 @@
 //! The commands with which Corso introduces itself, word for word.
+// The lines are a Unix shell's.
+#![cfg(unix)]
 
 mod support;
 

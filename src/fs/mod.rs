@@ -12,6 +12,8 @@ pub mod path;
 pub mod read;
 pub mod restore;
 pub mod walk;
+#[cfg(any(windows, test))]
+mod wire;
 
 #[cfg(unix)]
 mod unix;

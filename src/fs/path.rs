@@ -9,7 +9,7 @@ mod tests;
 mod unix;
 mod windows;
 
-pub use target::{component, relative, under};
+pub use target::{component, fold, relative, under};
 
 use crate::error::{Context, Error, Result};
 use crate::format::TreePath;

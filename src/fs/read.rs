@@ -69,6 +69,7 @@ impl io::Read for SourceFile {
 }
 
 /// Gathers extents in ascending order; joins neighbours over the smallest holes when there are too many.
+#[cfg(any(unix, test))]
 pub(super) struct Extents {
     list: Vec<Extent>,
     limit: usize,
@@ -76,6 +77,7 @@ pub(super) struct Extents {
     smallest: u64,
 }
 
+#[cfg(any(unix, test))]
 impl Extents {
     /// No extents yet, never more than `limit`.
     pub(super) fn new(limit: usize) -> Self {

@@ -92,6 +92,18 @@ impl Item {
         read.context(|| "cannot read the extended attributes")
     }
 
+    /// The names of its Windows alternate streams, sorted; none elsewhere.
+    pub fn streams(&self) -> Result<Vec<Vec<u8>>> {
+        let read = self.dir.streams(self.name());
+        read.context(|| "cannot list the alternate streams")
+    }
+
+    /// Opens an alternate stream for reading.
+    pub fn open_stream(&self, stream: &[u8]) -> Result<std::fs::File> {
+        let opened = self.dir.open_stream(self.name(), stream);
+        opened.context(|| "cannot open it")
+    }
+
     fn name(&self) -> &[u8] {
         self.path.0.last().map_or(&[], Vec::as_slice)
     }

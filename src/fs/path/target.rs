@@ -41,6 +41,26 @@ pub fn under(destination: &Path, path: &TreePath, from: Platform) -> Result<Path
     Ok(place)
 }
 
+/// The form in which two names are equal that `platform` takes for the same; `None` where only equal bytes are.
+/// Windows compares upper case, character by character.
+pub fn fold(name: &[u8], platform: Platform) -> Option<Vec<u8>> {
+    if platform == Platform::Unix {
+        return None;
+    }
+    let mut folded = Vec::with_capacity(name.len());
+    for part in name.utf8_chunks() {
+        for c in part.valid().chars() {
+            let mut upper = c.to_uppercase();
+            // What becomes several letters, as \u{df}, is left alone there too.
+            let one = upper.next().filter(|_| upper.next().is_none());
+            let c = one.unwrap_or(c);
+            folded.extend_from_slice(c.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+        folded.extend_from_slice(part.invalid());
+    }
+    Some(folded)
+}
+
 /// Can a file have this name on `platform`?
 fn check(name: &[u8], platform: Platform) -> Result<()> {
     let why = match name {

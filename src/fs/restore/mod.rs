@@ -51,6 +51,10 @@ pub struct Meta {
     pub mtime: FileTime,
     /// Extended attributes, ACLs included: name and value.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Creation time; applied on Windows.
+    pub created: Option<FileTime>,
+    /// Windows file attributes; applied there.
+    pub win_attributes: Option<u32>,
 }
 
 /// What this run may set.

@@ -162,6 +162,16 @@ impl Dir {
         super::xattr::read(&*self.fd()?, name, follow, entry.kind)
     }
 
+    /// There are no alternate streams here.
+    pub fn streams(self: &Arc<Self>, _: &[u8]) -> io::Result<Vec<Vec<u8>>> {
+        Ok(Vec::new())
+    }
+
+    /// There are no alternate streams here.
+    pub fn open_stream(self: &Arc<Self>, _: &[u8], _: &[u8]) -> io::Result<File> {
+        Err(io::ErrorKind::NotFound.into())
+    }
+
     /// The descriptor, opened again if it was closed meanwhile.
     fn fd(self: &Arc<Self>) -> io::Result<Arc<OwnedFd>> {
         // Climb to the nearest ancestor that is open; by a loop, as a path may have many thousands of components.

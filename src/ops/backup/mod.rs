@@ -13,6 +13,7 @@ mod parent;
 mod publish;
 mod source;
 mod stdin;
+mod streams;
 mod tally;
 #[cfg(test)]
 mod tests;

@@ -35,11 +35,14 @@ pub struct Pending {
     pub extents: Option<Vec<Extent>>,
     /// Its extended attributes, if they were read.
     pub xattrs: Vec<(Vec<u8>, Vec<u8>)>,
+    /// Its alternate streams, if they were read: name and content.
+    pub streams: Vec<(Vec<u8>, Body)>,
 }
 
 struct Link {
     body: Body,
     extents: Option<Vec<Extent>>,
+    streams: Vec<(Vec<u8>, Body)>,
     entry: Entry,
 }
 
@@ -144,6 +147,7 @@ impl<'a> Source<'a> {
             }
             _ => self.xattrs(&item),
         };
+        let streams = self.streams(&item)?;
         self.tally.other(&entry);
         self.send(Pending {
             path: item.path,
@@ -151,6 +155,7 @@ impl<'a> Source<'a> {
             body: Body::empty(),
             extents: None,
             xattrs,
+            streams,
         })
     }
 
@@ -181,6 +186,7 @@ impl<'a> Source<'a> {
             let mut entry = item.entry;
             let body = Body::Ready(then.content);
             (entry.extents, entry.xattrs) = (then.extents, then.xattrs);
+            entry.streams = then.streams;
             self.tally.unmodified(&entry);
             return self.send(Pending {
                 path: item.path,
@@ -188,6 +194,7 @@ impl<'a> Source<'a> {
                 body,
                 extents: None,
                 xattrs: Vec::new(),
+                streams: Vec::new(),
             });
         }
         let pending = match self.linked(&item) {
@@ -210,6 +217,7 @@ impl<'a> Source<'a> {
                 Link {
                     body: pending.body.clone(),
                     extents: pending.extents.clone(),
+                    streams: pending.streams.clone(),
                     entry,
                 },
             );
@@ -227,6 +235,14 @@ impl<'a> Source<'a> {
                 .any(|p| self.dying.contains(&p.chunk))
         {
             return Ok(false);
+        }
+        for stream in &then.streams {
+            if !self
+                .nodes
+                .present(&stream.content, &mut self.last_present)?
+            {
+                return Ok(false);
+            }
         }
         Ok(self.nodes.present(&then.content, &mut self.last_present)?
             && self.nodes.blob_present(then.extents.as_ref())?
@@ -247,6 +263,7 @@ impl<'a> Source<'a> {
             entry,
             body,
             extents,
+            streams: link.streams.clone(),
             xattrs: self.xattrs(item),
         })
     }
@@ -279,12 +296,14 @@ impl<'a> Source<'a> {
                 Some(extents) => truncate(extents, got),
             }
             let xattrs = self.xattrs(item);
+            let streams = self.streams(item)?;
             return Ok(Pending {
                 path: item.path.clone(),
                 entry,
                 body,
                 extents,
                 xattrs,
+                streams,
             });
         }
         Err(Error::failed("the file changed while it was read"))
@@ -297,12 +316,17 @@ impl<'a> Source<'a> {
         entry: &Entry,
         extents: Option<&[Extent]>,
     ) -> Result<(Body, u64)> {
-        let failed = |e| Error::io("cannot read the file", e);
         let total = extents.map_or(entry.size, |e| e.iter().map(|x| x.len).sum());
-        let mut reader = match extents {
+        let reader = match extents {
             Some(extents) => Parts::new(file, extents),
             None => Parts::whole(file, entry.size),
         };
+        self.cut(reader, total)
+    }
+
+    /// Reads to the end, where `total` bytes are expected, and cuts.
+    pub(super) fn cut(&mut self, mut reader: impl Read, total: u64) -> Result<(Body, u64)> {
+        let failed = |e| Error::io("cannot read the file", e);
         let mut start = Vec::new();
         if total < SMALL_FILE {
             start.reserve(total as usize + 1);

@@ -54,6 +54,7 @@ pub fn read(
         body: Body::Pending(Arc::new(pieces)),
         extents: None,
         xattrs: Vec::new(),
+        streams: Vec::new(),
     };
     out.send(pending)
         .map_err(|_| Error::failed("the tree could not be written"))

@@ -1,9 +1,11 @@
 //! The tree stage: takes entries in order, waits for their chunks, writes the nodes.
 
+use super::feed::Body;
 use super::nodes::Nodes;
 use super::source::Pending;
 use super::tally::Tally;
 use crate::error::{Error, Result};
+use crate::format::entry::{Content, Stream};
 use crate::format::tree::{self, ListBuilder, Prepared, Root, TreeBuilder};
 use crate::repo::run::Run;
 use crossbeam_channel::Receiver;
@@ -31,6 +33,24 @@ pub fn write(
     builder.finish()
 }
 
+/// The content, once all its chunks are known; a long list of them becomes chunks, too.
+fn content(nodes: &Nodes, run: &Run, body: &Body) -> Result<Content> {
+    let Some(content) = body.resolve() else {
+        return run
+            .check()
+            .and(Err(Error::failed("a chunk could not be stored")));
+    };
+    if content.depth > 0 {
+        return Ok(content);
+    }
+    let mut sink = |raw: Vec<u8>| nodes.store(&raw);
+    let mut list = ListBuilder::new();
+    for piece in content.pieces {
+        list.push(piece, &mut sink)?;
+    }
+    list.finish(&mut sink)
+}
+
 fn prepare(nodes: &Nodes, run: &Run, tally: &Tally, pending: Pending) -> Result<Option<Prepared>> {
     let Pending {
         path,
@@ -38,22 +58,14 @@ fn prepare(nodes: &Nodes, run: &Run, tally: &Tally, pending: Pending) -> Result<
         body,
         extents,
         xattrs,
+        streams,
     } = pending;
-    let Some(content) = body.resolve() else {
-        return run
-            .check()
-            .and(Err(Error::failed("a chunk could not be stored")));
-    };
-    let mut sink = |raw: Vec<u8>| nodes.store(&raw);
-    let mut list = ListBuilder::new();
-    if content.depth > 0 {
-        entry.content = content;
-    } else {
-        for piece in content.pieces {
-            list.push(piece, &mut sink)?;
-        }
-        entry.content = list.finish(&mut sink)?;
+    entry.content = content(nodes, run, &body)?;
+    for (name, body) in streams {
+        let content = content(nodes, run, &body)?;
+        entry.streams.push(Stream { name, content });
     }
+    let mut sink = |raw: Vec<u8>| nodes.store(&raw);
     if let Some(extents) = extents {
         entry.extents = Some(tree::store_blob(
             tree::encode_extents(&extents)?,

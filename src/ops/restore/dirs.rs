@@ -6,7 +6,7 @@ use super::job::meta_of;
 use super::run::Run;
 use super::select::{Selected, Selection};
 use crate::error::Result;
-use crate::format::{Blob, Entry, FileKind, TreePath};
+use crate::format::{Blob, Entry, FileKind, Stream, TreePath};
 use crate::fs::restore::Meta;
 use std::collections::{HashMap, HashSet};
 
@@ -41,6 +41,7 @@ struct Pending {
     path: TreePath,
     meta: Meta,
     xattrs: Option<Blob>,
+    streams: Vec<Stream>,
 }
 
 impl Pending {
@@ -49,6 +50,7 @@ impl Pending {
             path: path.clone(),
             meta: meta_of(entry),
             xattrs: entry.xattrs.clone(),
+            streams: entry.streams.clone(),
         }
     }
 
@@ -58,6 +60,7 @@ impl Pending {
             _ => 0,
         };
         160 + inline
+            + super::streams::weight(&self.streams)
             + self
                 .path
                 .0
@@ -153,6 +156,8 @@ fn apply(run: &Run<'_>, dir: &Pending) {
         let mut meta = dir.meta.clone();
         meta.xattrs = run.xattrs(dir.xattrs.as_ref())?;
         let open = run.target.dir(&dir.path, false)?;
+        // No name: the directory itself.
+        run.streams(&dir.path.to_bytes(), &dir.streams, &open, b"");
         let applied = open.apply_self(&meta, run.policy)?;
         run.remark(&dir.path.to_bytes(), applied);
         Ok(())

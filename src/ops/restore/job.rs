@@ -3,7 +3,7 @@
 use super::place::Put;
 use super::run::{Run, add, full_path, lock};
 use crate::error::{Context, Error, Result};
-use crate::format::{Blob, Entry, LinkId, TreePath};
+use crate::format::{Blob, Entry, LinkId, Stream, TreePath};
 use crate::fs::restore::{Dir, Found, Meta, write_all_at};
 use std::fs::File;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering::SeqCst};
@@ -25,6 +25,8 @@ pub struct Job {
     /// Metadata, extended attributes not included.
     pub meta: Meta,
     pub xattrs: Option<Blob>,
+    /// Windows alternate streams.
+    pub streams: Vec<Stream>,
     pub hardlink: Option<LinkId>,
     /// The file that is there now and will be replaced.
     pub existing: Option<Found>,
@@ -68,6 +70,7 @@ impl Job {
             bytes: entry.content.len(),
             meta: meta_of(entry),
             xattrs: entry.xattrs.clone(),
+            streams: entry.streams.clone(),
             hardlink: entry.hardlink,
             existing,
             whole: true,
@@ -125,11 +128,11 @@ impl Job {
             Some(Blob::Stored(content)) => content.pieces.len() * 48,
             None => 0,
         };
-        512 + self.name.len() + inline
+        512 + self.name.len() + inline + super::streams::weight(&self.streams)
     }
 }
 
-/// What an entry says of owner, mode and time.
+/// What an entry says of owner, mode, times and attributes.
 pub fn meta_of(entry: &Entry) -> Meta {
     Meta {
         mode: entry.mode,
@@ -137,6 +140,8 @@ pub fn meta_of(entry: &Entry) -> Meta {
         gid: entry.gid,
         mtime: entry.mtime,
         xattrs: Vec::new(),
+        created: entry.created,
+        win_attributes: entry.win_attributes,
     }
 }
 
@@ -237,6 +242,9 @@ impl Run<'_> {
             file.set_len(job.size).context(|| "setting the length")?;
         }
         let dir = self.target.dir(&job.parent, false)?;
+        if let Some(temp) = job.current_name() {
+            self.streams(&job.shown(), &job.streams, &dir, &temp);
+        }
         self.apply(job, &dir, &file, self.inherits_acl.load(SeqCst))?;
         drop(file);
         let mut temp = lock(&job.temp);
@@ -263,6 +271,7 @@ impl Run<'_> {
         let done = || -> Result<()> {
             let dir = self.target.dir(&job.parent, false)?;
             let file = dir.open_read(&job.name).context(|| "opening it")?;
+            self.streams(&job.shown(), &job.streams, &dir, &job.name);
             self.apply(job, &dir, &file, true)
         };
         match done() {

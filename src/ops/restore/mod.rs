@@ -9,6 +9,7 @@
 mod batch;
 mod content;
 mod dirs;
+mod folded;
 mod job;
 mod links;
 mod nodes;
@@ -18,6 +19,7 @@ mod reuse;
 mod run;
 mod select;
 mod source;
+mod streams;
 #[cfg(test)]
 mod tests;
 mod verify;

@@ -19,7 +19,7 @@ impl Run<'_> {
         }
         let temp = self.temp_name();
         let made = match entry.kind {
-            FileKind::Symlink => dir.make_symlink(&temp, &entry.link),
+            FileKind::Symlink | FileKind::Junction => dir.make_symlink(&temp, entry),
             kind => dir.make_special(&temp, kind, entry.rdev),
         };
         match made {
@@ -40,7 +40,9 @@ impl Run<'_> {
     /// Why entries of this kind are not restored.
     pub fn left_out(&self, kind: FileKind) -> Option<&'static str> {
         match kind {
-            FileKind::Junction => Some("skipped: junctions exist on Windows only"),
+            FileKind::Junction if cfg!(not(windows)) => {
+                Some("skipped: junctions exist on Windows only")
+            }
             kind if is_device(kind) && self.options.no_special => Some("skipped: a device node"),
             kind if is_device(kind) && !self.root => {
                 Some("skipped: only root can make device nodes")
@@ -63,7 +65,7 @@ impl Run<'_> {
         match put {
             Ok(Put::As(name)) => {
                 let counter = match entry.kind {
-                    FileKind::Symlink => &self.counts.symlinks,
+                    FileKind::Symlink | FileKind::Junction => &self.counts.symlinks,
                     _ => &self.counts.specials,
                 };
                 add(counter, 1);
@@ -144,7 +146,7 @@ impl Run<'_> {
             uid: first.uid,
             gid: first.gid,
             mtime: first.mtime,
-            xattrs: Vec::new(),
+            ..Meta::default()
         };
         dir.apply_file(&file, &meta, self.policy, false)?;
         Ok(())

@@ -5,12 +5,14 @@ use super::Collisions;
 use super::batch::Batch;
 use super::content::Spans;
 use super::dirs::{Dirs, Lost};
+use super::folded::Folded;
 use super::job::Job;
 use super::links::{Link, Links};
 use super::run::{Run, add};
 use super::select::{Selected, Selection};
 use crate::error::{Context, Error, Result};
 use crate::format::{Blob, Entry, FileKind, TreePath};
+use crate::fs::path::Platform;
 use crate::fs::restore::{Dir, Found};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::SeqCst;
@@ -59,6 +61,8 @@ pub fn entries(run: &Run<'_>) -> Result<()> {
 struct Here {
     parent: Arc<TreePath>,
     state: State,
+    /// The names met so far.
+    names: Folded,
 }
 
 enum State {
@@ -111,10 +115,9 @@ impl<'r> Planner<'r> {
                 return Ok(());
             }
         };
-        let item = self
-            .run
-            .target
-            .name(path.0.len() - 1, name)
+        let clash = here.names.clashes(name, Platform::HERE);
+        let item = clash_free(clash)
+            .and_then(|()| self.run.target.name(path.0.len() - 1, name))
             .and_then(|name| {
                 let found = match &dir {
                     Some(dir) => dir.look(name).context(|| "looking at what is there")?,
@@ -152,7 +155,7 @@ impl<'r> Planner<'r> {
     }
 
     /// Goes to directory `parent`, reporting once if that is not possible.
-    fn enter(&mut self, parent: &[Vec<u8>]) -> &Here {
+    fn enter(&mut self, parent: &[Vec<u8>]) -> &mut Here {
         let same = self
             .here
             .as_ref()
@@ -166,11 +169,13 @@ impl<'r> Planner<'r> {
             return self.here.insert(Here {
                 parent: Arc::new(parent),
                 state,
+                names: Folded::default(),
             });
         }
         self.here.get_or_insert_with(|| Here {
             parent: Arc::default(),
             state: State::Open(None),
+            names: Folded::default(),
         })
     }
 
@@ -406,6 +411,16 @@ impl<'r> Planner<'r> {
         };
         self.run.would(shown, what);
     }
+}
+
+fn clash_free(clash: bool) -> Result<()> {
+    if clash {
+        return Err(Error::failed(
+            "another name here differs from it only in case, and this system keeps one of them",
+        )
+        .hint("restore it by itself, to another folder"));
+    }
+    Ok(())
 }
 
 /// One entry and what is in its place.

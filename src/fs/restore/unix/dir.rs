@@ -1,6 +1,6 @@
 //! One open directory and what can be done with a name in it. No operation follows a link.
 
-use crate::format::{FileKind, FileTime};
+use crate::format::{Entry, FileKind, FileTime};
 use crate::fs::restore::{Found, Placed};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -82,9 +82,14 @@ impl Dir {
         regular(File::from(fs::openat(&self.0, name, flags, Mode::empty())?))
     }
 
-    /// Makes a symbolic link that points to `target`.
-    pub fn make_symlink(&self, name: &[u8], target: &[u8]) -> io::Result<()> {
-        Ok(fs::symlinkat(target, &self.0, name)?)
+    /// Makes the symbolic link that `entry` describes.
+    pub fn make_symlink(&self, name: &[u8], entry: &Entry) -> io::Result<()> {
+        Ok(fs::symlinkat(entry.link.as_slice(), &self.0, name)?)
+    }
+
+    /// There are no alternate streams here.
+    pub fn create_stream(&self, _: &[u8], _: &[u8]) -> io::Result<File> {
+        Err(io::ErrorKind::Unsupported.into())
     }
 
     /// Makes a fifo or a device node with mode 0600; `rdev` is major and minor.

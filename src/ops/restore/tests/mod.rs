@@ -1,8 +1,14 @@
 //! Restores into real directories.
+// Some helpers serve only the tests that need Unix.
+#![cfg_attr(not(unix), allow(dead_code))]
 
+// Links, modes, owners and devices.
+#[cfg(unix)]
 mod collide;
 mod fail;
+#[cfg(unix)]
 mod hostile;
+#[cfg(unix)]
 mod kinds;
 
 use super::*;
