@@ -17,6 +17,8 @@ pub enum Kind {
     Partial,
     /// A single object is absent (a 404 on a key). Internal: callers turn it into something better.
     ObjectMissing,
+    /// An object is in an archive class of the storage, and cannot be read before it is brought back from there.
+    Archived,
     /// An object is there already (412 on a conditional create). Internal.
     ObjectExists,
     /// A put was not sent because the view it rests on is too old (DESIGN section 4, renewal). Internal.
@@ -83,7 +85,7 @@ impl Kind {
             NotRepository | Damaged | NewerFormat => 15,
             Interrupted => 130,
             Terminated => 143,
-            Failed | ObjectMissing | ObjectExists | TooLate | NoSpace => 1,
+            Failed | ObjectMissing | Archived | ObjectExists | TooLate | NoSpace => 1,
         }
     }
 
@@ -95,6 +97,7 @@ impl Kind {
             Usage => "usage",
             Partial => "partial",
             ObjectMissing => "object-missing",
+            Archived => "archived",
             ObjectExists => "object-exists",
             TooLate => "too-late",
             BucketMissing => "bucket-missing",
@@ -133,7 +136,20 @@ struct Inner {
     /// Innermost first; printed in reverse, joined by ": ".
     context: Vec<String>,
     hint: Option<String>,
+    scope: Scope,
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// How far a failure reaches.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Scope {
+    /// As the kind says.
+    #[default]
+    Kind,
+    /// One object.
+    One,
+    /// The storage, or the run, as a whole.
+    All,
 }
 
 /// Shorthand used everywhere.
@@ -147,6 +163,7 @@ impl Error {
                 kind,
                 context: vec![message.into()],
                 hint: None,
+                scope: Scope::default(),
                 source: None,
             }),
         }
@@ -202,15 +219,34 @@ impl Error {
         self
     }
 
+    /// The same where this place knows better than those inside what to do next.
+    pub fn hint_instead(mut self, hint: impl Into<String>) -> Self {
+        self.inner.hint = Some(hint.into());
+        self
+    }
+
+    /// The storage answered, and what failed is the one object that was asked for, whatever the kind.
+    pub fn of_one(mut self) -> Self {
+        self.inner.scope = Scope::One;
+        self
+    }
+
+    /// Nothing else will fare better: what failed is the storage as a whole, or the one who asked.
+    pub fn of_all(mut self) -> Self {
+        self.inner.scope = Scope::All;
+        self
+    }
+
     /// Replaces the kind, where a caller knows better what a failure means.
     pub fn with_kind(mut self, kind: Kind) -> Self {
         self.inner.kind = kind;
         self
     }
 
-    /// The same once more, for another place that has to report it: kind, text and hint.
+    /// The same once more, for another place that has to report it: kind, scope, text and hint.
     pub fn again(&self) -> Error {
-        let again = Error::new(self.kind(), self.message());
+        let mut again = Error::new(self.kind(), self.message());
+        again.inner.scope = self.inner.scope;
         match self.hint_text() {
             Some(hint) => again.hint(hint),
             None => again,
@@ -225,6 +261,33 @@ impl Error {
     /// Is this about stored data that is damaged or gone, and not about the way to it?
     pub fn is_damage(&self) -> bool {
         matches!(self.kind(), Kind::Damaged | Kind::ObjectMissing)
+    }
+
+    /// Is this about one object, so that others may fare better? Damage; an object that is archived, that these
+    /// credentials may not read, or whose disk fails. Whoever asks for many goes on, and asks
+    /// [`Patience`](crate::repo::patience::Patience) when that makes no sense any more.
+    pub fn is_of_one_object(&self) -> bool {
+        match self.inner.scope {
+            Scope::One => true,
+            Scope::All => false,
+            Scope::Kind => {
+                self.is_damage()
+                    || matches!(
+                        self.kind(),
+                        Kind::Archived | Kind::PermissionDenied | Kind::Failed
+                    )
+            }
+        }
+    }
+
+    /// Is an object there, as far as anyone knows, and cannot be read now? Then nothing may be concluded from it.
+    pub fn is_unreadable(&self) -> bool {
+        self.is_of_one_object() && !self.is_damage()
+    }
+
+    /// Was it said to reach beyond one object, whatever the kind?
+    pub fn is_of_all(&self) -> bool {
+        self.inner.scope == Scope::All
     }
 
     /// What to do next, where known.

@@ -99,7 +99,7 @@ impl Sink {
             Ok(()) => Ok(()),
             Err(e) => {
                 // Of a kind that the caller cannot take for a fault of the index object.
-                let reply = Error::failed(e.message());
+                let reply = Error::failed(e.message()).of_all();
                 self.fault = Some(e);
                 Err(reply)
             }

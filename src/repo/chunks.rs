@@ -7,14 +7,15 @@ use crate::id::Id;
 /// Gives the raw bytes of chunks. Whatever an implementation hands out is verified: the bytes hash to the id that was
 /// asked for, so callers never see a damaged chunk.
 pub trait Chunks: Send + Sync {
-    /// One chunk. `ObjectMissing` or `Damaged` when no location of the chunk gives it whole; storage errors otherwise.
+    /// One chunk. An error of one object ([`Error::is_of_one_object`]) when no location of the chunk gives it whole:
+    /// damage, or why it cannot be read now. Others end everything.
     fn get(&self, id: &Id) -> Result<Vec<u8>>;
 
     /// Many chunks, in whatever order is cheapest to fetch, `each` being called once per distinct id and possibly from
     /// many threads at once. Returns the ids that could not be had, each with its reason.
     ///
-    /// An error from `each` ends the fetch early: the id it was called with, and all that were not delivered yet, are
-    /// returned with an error of the same kind.
+    /// An error from `each`, or one that is not of one object, ends the fetch early: the id it was called with, and all
+    /// that were not delivered yet, are returned with it. It is never of one object then.
     ///
     /// Memory is bounded by the implementation; `ids` may hold tens of thousands, in any order, with repetitions.
     fn get_many(

@@ -15,6 +15,15 @@ use std::sync::Arc;
 /// How often a view is taken again because an index object was gone when it was read.
 const MAX_RETAKES: usize = 5;
 
+/// What to do about an index object that is there and cannot be read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Unreadable {
+    /// Fail: what it names would be stored anew, or count as rubbish.
+    Fails,
+    /// Do without: what it names may be named elsewhere, and the rest can be read.
+    IsPassedOver,
+}
+
 /// An index object's bytes; `None` for one of another domain, which this key cannot open and need not.
 type Fetched = Result<Option<Vec<u8>>>;
 
@@ -54,7 +63,7 @@ impl Repository {
             list_names(&*self.storage, "index/", &mut |id| {
                 all.index.insert(id);
             })?;
-            match self.sync_index(&all, previous, observer) {
+            match self.sync_index(&all, previous, Unreadable::IsPassedOver, observer) {
                 Err(e) if e.kind() == Kind::ObjectMissing => continue,
                 other => return other,
             }
@@ -91,7 +100,9 @@ impl Repository {
     /// and refers to them by position.
     fn sync_whole(&self, view: &View, observer: &dyn Observer) -> Result<Arc<Base>> {
         for _ in 0..MAX_RETAKES {
-            let base = self.sync_index(view, None, observer)?.base;
+            let base = self
+                .sync_index(view, None, Unreadable::Fails, observer)?
+                .base;
             match base.verify() {
                 Ok(()) => return Ok(base),
                 // The next sync builds anew what was damaged.
@@ -108,7 +119,7 @@ impl Repository {
         view: &View,
         observer: &dyn Observer,
     ) -> Result<Index> {
-        let synced = self.sync_index(view, None, observer)?;
+        let synced = self.sync_index(view, None, Unreadable::Fails, observer)?;
         let index = Index::new(&synced).healing(self.refetch());
         index.set_view(&|object| view.index.contains(object), &|pack| {
             !view.dead_packs.contains(pack)
@@ -125,7 +136,8 @@ impl Repository {
                     "a file of the index was damaged, and is built anew",
                 ));
             }
-            repo.fetch_index(names, sink, &Silent)
+            repo.fetch_index(names, sink, Unreadable::Fails, &Silent)
+                .map(drop)
         })
     }
 
@@ -136,7 +148,7 @@ impl Repository {
         view: &View,
         observer: &dyn Observer,
     ) -> Result<()> {
-        let synced = self.sync_index(view, Some(&index.base()), observer)?;
+        let synced = self.sync_index(view, Some(&index.base()), Unreadable::Fails, observer)?;
         index.replace(
             synced.base,
             &|object| view.index.contains(object),
@@ -149,8 +161,10 @@ impl Repository {
         &self,
         view: &View,
         previous: Option<&Base>,
+        unreadable: Unreadable,
         observer: &dyn Observer,
     ) -> Result<Synced> {
+        let mut failed = None;
         let current: Vec<Id> = view.index.iter().copied().collect();
         let writer = self.writer();
         let only = (self.role() == Role::Writer).then_some(&writer);
@@ -160,11 +174,17 @@ impl Repository {
             previous,
             &current,
             &mut |missing, sink| {
-                missing
-                    .chunks(self.threads.fetchers)
-                    .try_for_each(|names| self.fetch_index(names, sink, observer))
+                missing.chunks(self.threads.fetchers).try_for_each(|names| {
+                    let why = self.fetch_index(names, sink, unreadable, observer)?;
+                    failed = failed.take().or(why);
+                    Ok(())
+                })
             },
         )?;
+        // Nothing can be read without any of the index: the reason is a better answer than what would follow from it.
+        if let (Some(why), None) = (failed, synced.base.objects().next()) {
+            return Err(why.of_all());
+        }
         for warning in &synced.warnings {
             observer.event(Event::Warning(warning));
         }
@@ -172,8 +192,16 @@ impl Repository {
     }
 
     /// Fetches a few index objects at once and hands their packs to `sink`. A damaged one is reported and does not
-    /// count: what it names is uploaded anew, or found through another index object.
-    fn fetch_index(&self, names: &[Id], sink: &mut Sink, observer: &dyn Observer) -> Result<()> {
+    /// count: what it names is uploaded anew, or found through another index object. Gives why one was passed over that
+    /// is there.
+    fn fetch_index(
+        &self,
+        names: &[Id],
+        sink: &mut Sink,
+        unreadable: Unreadable,
+        observer: &dyn Observer,
+    ) -> Result<Option<Error>> {
+        let mut passed_over = None;
         let get = |name: &Id| self.index_object(name);
         let fetched = each_at_once(self.threads.fetchers, names, &get);
         for (name, bytes) in names.iter().zip(fetched) {
@@ -191,10 +219,16 @@ impl Repository {
                     );
                     observer.event(Event::Warning(&text));
                 }
+                Err(e) if e.is_unreadable() && unreadable == Unreadable::IsPassedOver => {
+                    let e = e.context(format!("reading index/{name}"));
+                    let text = format!("{e}; what it names is looked for elsewhere");
+                    observer.event(Event::Warning(&text));
+                    passed_over.get_or_insert(e);
+                }
                 Err(e) => return Err(e.context(format!("reading index/{name}"))),
             }
         }
-        Ok(())
+        Ok(passed_over)
     }
 
     fn index_object(&self, name: &Id) -> Fetched {
@@ -202,12 +236,14 @@ impl Repository {
         if self.role() == Role::Writer {
             let header = self
                 .storage
-                .get_range(&key, 0, container::INDEX_HEADER_LEN as u64)?;
+                .get_range(&key, 0, container::INDEX_HEADER_LEN as u64);
+            let header = self.patience.judge(&key, header)?;
             if container::Header::decode(&header)?.secret != Secret::Domain(self.writer()) {
                 return Ok(None);
             }
         }
-        let bytes = self.storage.get(&key, index_format::MAX_OBJECT)?;
+        let bytes = self.storage.get(&key, index_format::MAX_OBJECT);
+        let bytes = self.patience.judge(&key, bytes)?;
         match Id::sha256(&bytes) == *name {
             true => Ok(Some(bytes)),
             false => Err(Error::damaged("its bytes do not have the hash of its name")),

@@ -6,6 +6,7 @@ pub mod gate;
 pub mod index;
 pub mod nodes;
 pub mod open;
+pub mod patience;
 pub mod protocol;
 mod put;
 pub mod reader;

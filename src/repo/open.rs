@@ -1,6 +1,7 @@
 //! Making and opening a repository.
 
 use super::cache::Cache;
+use super::patience::Patience;
 use super::slots;
 use super::threads::Threads;
 use crate::crypto::{DomainKeys, Keyring, Passphrase, Role};
@@ -101,6 +102,8 @@ pub struct Repository {
     pub(crate) slot: Id16,
     pub(crate) cache: Option<Cache>,
     pub(crate) threads: Threads,
+    /// What reads of objects have come to.
+    pub(crate) patience: Patience,
 }
 
 impl Repository {
@@ -182,6 +185,7 @@ impl Repository {
             slot,
             cache,
             threads,
+            patience: Patience::default(),
         })
     }
 
@@ -221,6 +225,7 @@ impl Repository {
             slot,
             cache,
             threads,
+            patience: Patience::default(),
         })
     }
 
@@ -247,6 +252,7 @@ impl Repository {
             slot: Id16::ZERO,
             cache: None,
             threads: Threads::SERIAL,
+            patience: Patience::default(),
         }
     }
 

@@ -26,6 +26,8 @@ const GAP: u64 = 512 * KIB;
 const MAX_RANGE: u64 = 12 * MIB;
 /// An index younger than this is not read again because of a chunk that cannot be had.
 const RELOAD: Duration = Duration::from_secs(10);
+/// A pack that could not be read is not asked for again for so long: its chunks come one by one.
+const SHUT: Duration = Duration::from_secs(60);
 /// Whole metadata packs kept in memory.
 const META_PACKS: usize = 3;
 
@@ -45,6 +47,8 @@ pub struct Reader {
     pack_keys: Mutex<HashMap<Id, Arc<ObjectKey>>>,
     /// The last few metadata packs, whole.
     meta: Mutex<VecDeque<(Id, Arc<Vec<u8>>)>>,
+    /// Packs that could not be read, since when and why.
+    shut: Mutex<HashMap<Id, (Instant, Error)>>,
 }
 
 /// One request: a range of a pack, and the rows that it serves, in order of offset.
@@ -89,6 +93,7 @@ impl Reader {
             reloaded: None,
             pack_keys: Mutex::default(),
             meta: Mutex::default(),
+            shut: Mutex::default(),
         })
     }
 
@@ -109,6 +114,31 @@ impl Reader {
         Ok(found)
     }
 
+    /// Asks for bytes of a pack.
+    ///
+    /// # Errors
+    /// Those that are of one object stand for this pack; others end everything.
+    fn ask(&self, pack: &Id, get: impl FnOnce(&str) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+        if let Some((since, error)) = lock(&self.shut).get(pack)
+            && since.elapsed() < SHUT
+        {
+            return Err(error.again());
+        }
+        let key = super::put::pack_key(pack);
+        let got = self.repo.patience.judge(&key, get(&key));
+        if let Err(e) = &got
+            && e.is_unreadable()
+        {
+            lock(&self.shut).insert(*pack, (Instant::now(), e.again()));
+        }
+        got
+    }
+
+    fn ask_range(&self, pack: &Id, start: u64, end: u64) -> Result<Vec<u8>> {
+        let storage = &self.repo.storage;
+        self.ask(pack, |key| storage.get_range(key, start, end - start))
+    }
+
     fn pack_key(&self, pack: &Id, header: Option<&[u8]>) -> Result<Arc<ObjectKey>> {
         if let Some(key) = lock(&self.pack_keys).get(pack) {
             return Ok(key.clone());
@@ -118,11 +148,7 @@ impl Reader {
             Some(bytes) => bytes,
             None => {
                 // Headers are all alike, so this range tells nothing.
-                fetched = self.repo.storage.get_range(
-                    &super::put::pack_key(pack),
-                    0,
-                    HEADER_LEN as u64,
-                )?;
+                fetched = self.ask_range(pack, 0, HEADER_LEN as u64)?;
                 &fetched
             }
         };
@@ -136,11 +162,9 @@ impl Reader {
         if let Some((_, bytes)) = lock(&self.meta).iter().find(|(id, _)| *id == location.pack) {
             return Ok(bytes.clone());
         }
-        let bytes = Arc::new(
-            self.repo
-                .storage
-                .get(&super::put::pack_key(&location.pack), location.size)?,
-        );
+        let storage = &self.repo.storage;
+        let bytes = self.ask(&location.pack, |key| storage.get(key, location.size))?;
+        let bytes = Arc::new(bytes);
         if Id::sha256(&bytes) != location.pack {
             return Err(Error::damaged(format!(
                 "pack {} does not have the hash of its name",
@@ -167,11 +191,7 @@ impl Reader {
             row.offset as u64 + row.stored as u64,
             location.size,
         );
-        let bytes = self.repo.storage.get_range(
-            &super::put::pack_key(&location.pack),
-            start,
-            end - start,
-        )?;
+        let bytes = self.ask_range(&location.pack, start, end)?;
         let header = if start == 0 {
             bytes.get(..HEADER_LEN)
         } else {
@@ -190,7 +210,7 @@ impl Reader {
     fn twice<T>(&self, act: impl Fn() -> Result<T>) -> Result<T> {
         let began = Instant::now();
         match act() {
-            Err(e) if e.is_damage() && self.reload(began)? => act(),
+            Err(e) if e.is_of_one_object() && self.reload(began)? => act(),
             other => other,
         }
     }
@@ -206,24 +226,32 @@ impl Reader {
             Some(time) if time.elapsed() < RELOAD => return Ok(false),
             _ => {}
         }
-        self.repo.reload_readable(&self.index, &Silent)?;
+        let read = match self.repo.reload_readable(&self.index, &Silent) {
+            Ok(()) => true,
+            // What is known already has to do.
+            Err(e) if e.is_of_one_object() => false,
+            Err(e) => return Err(e),
+        };
         *reloaded = Some(Instant::now());
-        Ok(true)
+        Ok(read)
     }
 
+    /// Where no location gives it, a reason that may pass is told rather than damage.
     fn read_known(&self, id: &Id) -> Result<Vec<u8>> {
-        let mut last = None;
+        let mut why = Error::damaged(format!("chunk {} cannot be had", id.short()));
         for location in self.locations(id)? {
-            match self.read_at(id, &location) {
+            let e = match self.read_at(id, &location) {
                 Ok(raw) => return Ok(raw),
-                Err(e) if e.is_damage() => {
-                    let e = e.context(format!("chunk {} in pack {}", id.short(), location.pack));
-                    last = Some(e.with_kind(Kind::Damaged).hint("other files are not affected; keep the repository as it is until it can be repaired"));
-                }
-                Err(e) => return Err(e),
+                Err(e) if !e.is_of_one_object() => return Err(e),
+                Err(e) => e.context(format!("chunk {} in pack {}", id.short(), location.pack)),
+            };
+            if e.is_unreadable() {
+                why = e;
+            } else if why.is_damage() {
+                why = e.with_kind(Kind::Damaged).hint("other files are not affected; keep the repository as it is until it can be repaired");
             }
         }
-        Err(last.unwrap_or_else(|| Error::damaged(format!("chunk {} cannot be had", id.short()))))
+        Err(why)
     }
 
     /// Fetches one range and hands out what it holds, taking it off `left`. Gives the ids that it could not.
@@ -234,13 +262,8 @@ impl Reader {
         left: &mut Vec<Id>,
     ) -> Result<Vec<Id>> {
         let all = || fetch.rows.iter().map(|r| r.id).collect();
-        let got = self.repo.storage.get_range(
-            &super::put::pack_key(&fetch.pack),
-            fetch.start,
-            fetch.end - fetch.start,
-        );
-        let bytes = match got {
-            Err(e) if e.is_damage() => return Ok(all()),
+        let bytes = match self.ask_range(&fetch.pack, fetch.start, fetch.end) {
+            Err(e) if e.is_of_one_object() => return Ok(all()),
             other => other?,
         };
         let header = if fetch.start == 0 {
@@ -249,7 +272,7 @@ impl Reader {
             None
         };
         let key = match self.pack_key(&fetch.pack, header) {
-            Err(e) if e.is_damage() => return Ok(all()),
+            Err(e) if e.is_of_one_object() => return Ok(all()),
             other => other?,
         };
         let mut failed = Vec::new();
@@ -258,7 +281,7 @@ impl Reader {
                 .and_then(|f| pack::open_chunk(&key, &self.keys, row, f))
             {
                 Ok(raw) => {
-                    each(&row.id, &raw)?;
+                    each(&row.id, &raw).map_err(Error::of_all)?;
                     left.retain(|l| *l != row.id);
                 }
                 Err(_) => failed.push(row.id),
@@ -381,7 +404,7 @@ impl Chunks for Reader {
                 .iter()
                 .skip(job.next.into_inner())
                 .flat_map(|f| f.rows.iter().map(|r| r.id));
-            let like = |id| (id, Error::new(error.kind(), error.message()));
+            let like = |id| (id, error.again());
             failed.extend(undelivered.into_iter().chain(rest).map(like));
         }
         failed
@@ -416,11 +439,11 @@ impl Job<'_> {
     /// Hands out what one request holds; `left` are the ids that are not done with.
     fn serve(&self, fetch: &Fetch, left: &mut Vec<Id>) -> Result<()> {
         let failed = self.reader.fetch(fetch, self.each, left)?;
-        // Other locations, one by one: damage is rare.
+        // Other locations, one by one: this is rare.
         for id in failed {
             match self.reader.read(&id) {
-                Ok(raw) => (self.each)(&id, &raw)?,
-                Err(e) if e.is_damage() => lock(&self.outcome).0.push((id, e)),
+                Ok(raw) => (self.each)(&id, &raw).map_err(Error::of_all)?,
+                Err(e) if e.is_of_one_object() => lock(&self.outcome).0.push((id, e)),
                 Err(e) => return Err(e),
             }
             left.retain(|l| *l != id);

@@ -126,7 +126,7 @@ impl Repository {
         if let Some(bytes) = cached.filter(|b| Id::sha256(b) == *id) {
             return Ok(Some(bytes));
         }
-        let get = self.storage.get(key, limit);
+        let get = self.patience.judge(key, self.storage.get(key, limit));
         let bytes = get.context(|| format!("reading {key}"))?;
         if Id::sha256(&bytes) != *id {
             return Ok(None);
@@ -146,7 +146,7 @@ impl Repository {
     ) -> Result<(Vec<Snapshot>, usize)> {
         self.require_full("listing backups")?;
         let mut found = Vec::new();
-        let mut unreadable = 0;
+        let (mut unreadable, mut shut) = (0, None);
         let seen = self.seen();
         let listed = self.list_snapshots()?;
         let read = |l: &Listing| self.read_snapshot(l);
@@ -156,15 +156,20 @@ impl Repository {
                 Ok(snapshot) => found.push(snapshot),
                 // Gone since it was listed.
                 Err(e) if e.kind() == Kind::ObjectMissing => {}
-                Err(e) if e.kind() == Kind::Damaged => {
+                Err(e) if e.is_of_one_object() => {
                     unreadable += 1;
                     observer.event(Event::Warning(&format!(
                         "backup {} cannot be read: {e}",
                         listed.id.short()
                     )));
+                    shut = shut.or(Some(e).filter(Error::is_unreadable));
                 }
                 Err(e) => return Err(e),
             }
+        }
+        // None at all: that is no list.
+        if let (Some(e), true) = (shut, found.is_empty()) {
+            return Err(e);
         }
         self.notice_rollback(seen, &listed, Some(&found), observer);
         found.retain(|s| filter.matches(&s.manifest));

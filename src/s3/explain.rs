@@ -4,6 +4,7 @@ use super::client::{Cause, Client, Failure};
 use super::region::is_wrong_region;
 use super::request::Request;
 use super::response::S3Error;
+use super::retry::{Verdict, judge_error};
 use super::transport::{Broken, BrokenKind};
 use crate::error::{Error, Kind};
 use crate::units::human_duration;
@@ -75,17 +76,43 @@ fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
         (_, "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture") => {
             clock(client, &said)
         }
+        (_, "InvalidObjectState" | "ObjectNotInActiveTierError") => {
+            archived(client, request, &said)
+        }
         _ if is_wrong_region(error) => wrong_region(client, error, &said),
         (_, code) if refused(code).is_some() => credentials(client, code, &said),
         (401 | 403, _) => denied(client, request, &said),
         (_, "QuotaExceeded" | "XMinioStorageFull" | "StorageFull") | (507, _) => {
             Error::new(Kind::NoSpace, format!("the storage is full: {said}"))
         }
-        _ => Error::new(Kind::Network, format!("the storage answered with {said}")).hint(format!(
-            "is {} an S3 endpoint that is in order?",
-            client.endpoint().text()
-        )),
+        _ => {
+            let place = client.endpoint().text();
+            let answered = Error::new(Kind::Network, format!("the storage answered with {said}"))
+                .hint(format!("is {place} an S3 endpoint that is in order?"));
+            match is_about_the_object(request, error) {
+                true => answered.of_one(),
+                false => answered,
+            }
+        }
     }
+}
+
+/// Is it the server's own answer about this object: one that it cannot read, or whose encryption key is gone? Gateways
+/// that do not reach the server, and servers that are too busy, would say the same of any other.
+fn is_about_the_object(request: &Request<'_>, error: &S3Error) -> bool {
+    let own = error.status == 500
+        || ((400..500).contains(&error.status) && !matches!(error.status, 408 | 429 | 499));
+    own && !request.key.is_empty() && judge_error(error) != Verdict::Throttled
+}
+
+/// S3 Glacier Flexible Retrieval, Deep Archive, and the archive tiers of Intelligent-Tiering.
+fn archived(client: &Client, request: &Request<'_>, said: &str) -> Error {
+    let text = format!("the object is in an archive class and cannot be read from there ({said})");
+    Error::new(Kind::Archived, text).hint(format!(
+        "restore the object from the archive class first (`aws s3api restore-object --bucket {} --key {} --restore-request Days=7`, or the provider's console), wait until that is done, then run this again; see that no lifecycle rule moves the repository's objects to such a class",
+        client.bucket(),
+        request.key
+    ))
 }
 
 /// What the server said, with its id for the provider's support.

@@ -36,7 +36,10 @@ pub fn index(session: &Session, flags: &RepairIndex) -> Result<Outcome> {
         text: index_text(&report),
         json: json!(report),
         lines: vec![last(report.dry_run, done, "the index")],
-        code: match report.packs_damaged.is_empty() && report.refused == 0 {
+        code: match report.packs_damaged.is_empty()
+            && report.refused == 0
+            && report.unread.is_empty()
+        {
             true => 0,
             false => REMAINS,
         },
@@ -72,6 +75,7 @@ fn index_text(report: &IndexReport) -> String {
         report.refused,
         "objects could not be deleted with these credentials",
     );
+    unread(&mut out, &report.unread);
     if !report.packs_damaged.is_empty() {
         out.push_str(
             "Damaged packs; `corso repo repair packs` with their names salvages what they hold:\n",
@@ -105,7 +109,10 @@ pub fn packs(session: &Session, flags: &RepairPacks) -> Result<Outcome> {
         text: packs_text(&report),
         json: json!(report),
         lines,
-        code: 0,
+        code: match report.unread.is_empty() {
+            true => 0,
+            false => REMAINS,
+        },
     })
 }
 
@@ -121,6 +128,7 @@ fn packs_text(report: &PacksReport) -> String {
             list(&mut out, names);
         }
     }
+    unread(&mut out, &report.unread);
     if report.packs_damaged.len() + report.packs_missing.len() > 0 {
         out.push_str(&format!(
             "{} salvaged, {} whole in other packs, {} lost\n",
@@ -168,9 +176,13 @@ pub fn snapshots(session: &Session, flags: &RepairSnapshots) -> Result<Outcome> 
 
 fn snapshots_text(report: &SnapshotsReport, options: &SnapshotsOptions) -> String {
     let mut out = String::new();
-    for Mended { old, new, damaged } in &report.damaged {
-        let now = match (new, options.holes) {
+    for mended in &report.damaged {
+        let Mended { old, damaged, .. } = mended;
+        let now = match (mended.new, options.holes) {
             (Some(new), _) => format!("replaced by {}", new.short()),
+            _ if mended.unreadable > 0 => {
+                "some of it cannot be read now and may be whole, so it stays as it is".into()
+            }
             (None, true) => "nothing of it is left; delete it with `corso backup delete`".into(),
             (None, false) => {
                 "--holes replaces it by one in which what is lost is marked and zero".into()
@@ -202,7 +214,7 @@ fn snapshots_text(report: &SnapshotsReport, options: &SnapshotsOptions) -> Strin
 }
 
 fn snapshots_json(report: &SnapshotsReport) -> serde_json::Value {
-    let mended = |m: &Mended| json!({ "backup": m.old.hex(), "replaced_by": m.new.map(|id| id.hex()), "damaged_entries": m.damaged });
+    let mended = |m: &Mended| json!({ "backup": m.old.hex(), "replaced_by": m.new.map(|id| id.hex()), "damaged_entries": m.damaged, "unreadable_entries": m.unreadable });
     json!({
         "backups": report.snapshots,
         "damaged": report.damaged.iter().map(mended).collect::<Vec<_>>(),
@@ -211,6 +223,13 @@ fn snapshots_json(report: &SnapshotsReport) -> serde_json::Value {
         "more_files": report.more_files,
         "usage": report.usage,
     })
+}
+
+fn unread(out: &mut String, keys: &[String]) {
+    if !keys.is_empty() {
+        out.push_str("Objects that cannot be read now, and stay as they are:\n");
+        list(out, keys);
+    }
 }
 
 fn list(out: &mut String, names: &[String]) {

@@ -34,6 +34,8 @@ enum Verdict {
     Rows(String, Vec<PackRow>),
     /// It is damaged; what of it can be read has to be tried.
     Damaged(String),
+    /// It cannot be read now.
+    Unreadable(Error),
 }
 
 struct Work<'a> {
@@ -72,10 +74,12 @@ pub fn read(
         let (report, health, suspects, failed) =
             &mut *outcome.lock().unwrap_or_else(PoisonError::into_inner);
         match verdict {
+            Ok(Verdict::Unreadable(e)) => report.add_failure(What::Pack, pack_key(name), &e),
             Ok(verdict) => {
                 report.packs_read += 1;
                 report.bytes_read += size;
                 match verdict {
+                    Verdict::Unreadable(_) => {}
                     Verdict::Whole => {}
                     Verdict::Rows(why, rows) => {
                         report.add(What::Pack, pack_key(name), why);
@@ -128,7 +132,11 @@ fn try_suspects(
             stop.check()?;
             let why = suspects.get(name).cloned().unwrap_or_default();
             let said = rows.remove(name).unwrap_or_default();
-            match repo.storage().get(&pack_key(name), MAX_OBJECT) {
+            let key = pack_key(name);
+            match repo
+                .patience
+                .judge(&key, repo.storage().get(&key, MAX_OBJECT))
+            {
                 Ok(bytes) => {
                     let tried = frames(repo, &bytes, &said)?;
                     let bad: Vec<PackRow> = tried.bad.iter().map(|(_, row)| *row).collect();
@@ -141,6 +149,7 @@ fn try_suspects(
                     report.add(What::Pack, pack_key(name), e.message());
                     health.set_bad(*name);
                 }
+                Err(e) if e.is_of_one_object() => report.add_failure(What::Pack, key, &e),
                 Err(e) => return Err(e),
             }
         }
@@ -169,7 +178,10 @@ impl Work<'_> {
 /// Reads a pack and holds it against what the index says of it.
 fn examine(repo: &Repository, name: &Id, said: &[[u8; 16]]) -> Result<Verdict> {
     let key = pack_key(name);
-    let examined = repo.storage().get(&key, MAX_OBJECT).and_then(|bytes| {
+    let bytes = repo
+        .patience
+        .judge(&key, repo.storage().get(&key, MAX_OBJECT));
+    let examined = bytes.and_then(|bytes| {
         if Id::sha256(&bytes) != *name {
             return Err(Error::damaged("its bytes do not have the hash of its name"));
         }
@@ -179,6 +191,7 @@ fn examine(repo: &Repository, name: &Id, said: &[[u8; 16]]) -> Result<Verdict> {
     match examined {
         // Deleted since it was listed: if that matters, the try says so.
         Err(e) if e.is_damage() => Ok(Verdict::Damaged(e.message())),
+        Err(e) if e.is_of_one_object() => Ok(Verdict::Unreadable(e)),
         Err(e) => Err(e.context(format!("reading {key}"))),
         whole => whole,
     }

@@ -22,7 +22,7 @@ pub(crate) use data::read as read_packs;
 pub(crate) use objects::read_snapshot;
 pub use report::{CheckReport, DamagedFile, Finding, What};
 pub use subset::Subset;
-pub(crate) use trees::Trees;
+pub(crate) use trees::{Found, Trees};
 
 use crate::error::Result;
 use crate::ops::survey::{Health, Survey};

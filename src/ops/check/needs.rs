@@ -17,6 +17,8 @@ pub struct Lost {
     pub list: bool,
     /// Its extents, attributes, descriptor or streams.
     pub extras: bool,
+    /// Some of this may be whole: it cannot be read now.
+    pub unreadable: bool,
 }
 
 impl Lost {
@@ -28,14 +30,21 @@ impl Lost {
     /// For people.
     pub fn describe(&self, size: u64) -> String {
         let mut parts = Vec::new();
+        let lost = match self.unreadable {
+            true => "cannot be read now",
+            false => "are lost",
+        };
         if self.bytes > 0 {
-            parts.push(format!("{} of {size} bytes are lost", self.bytes));
+            parts.push(format!("{} of {size} bytes {lost}", self.bytes));
         }
         if self.list {
-            parts.push("its list of chunks is damaged".to_string());
+            parts.push(match self.unreadable {
+                true => "its list of chunks cannot be read now".to_string(),
+                false => "its list of chunks is damaged".to_string(),
+            });
         }
         if self.extras {
-            parts.push("extents, extended attributes or the like are lost".to_string());
+            parts.push(format!("extents, extended attributes or the like {lost}"));
         }
         parts.join("; ")
     }
@@ -52,6 +61,8 @@ pub struct Needs<'a, S: ?Sized> {
     tried: &'a mut HashMap<(Id16, Id), bool>,
     /// Chunks that are only in packs which a tombstone names.
     pub dying: u64,
+    /// Something could not be read now.
+    unreadable: bool,
 }
 
 impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
@@ -69,15 +80,17 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
             last: None,
             tried,
             dying: 0,
+            unreadable: false,
         }
     }
 
     /// What is lost of `entry`.
     ///
     /// # Errors
-    /// Other failures than damage.
+    /// Those that are not of one object.
     pub fn lost(&mut self, entry: &Entry) -> Result<Lost> {
         let mut lost = Lost::default();
+        self.unreadable = false;
         (lost.bytes, lost.list) = self.content(&entry.content)?;
         let mut first = true;
         each_content(entry, &mut |content| {
@@ -87,6 +100,7 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
             }
             Ok(())
         })?;
+        lost.unreadable = (self.unreadable || self.health.is_partial()) && !lost.is_nothing();
         Ok(lost)
     }
 
@@ -96,7 +110,10 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
         for piece in Pieces::new(self.source, content) {
             let piece = match piece {
                 Ok(piece) => piece,
-                Err(e) if e.is_damage() => return Ok((lost, true)),
+                Err(e) if e.is_of_one_object() => {
+                    self.unreadable |= e.is_unreadable();
+                    return Ok((lost, true));
+                }
                 Err(e) => return Err(e),
             };
             if self.last == Some(piece.chunk) {
@@ -121,6 +138,10 @@ impl<'a, S: NodeSource + ?Sized> Needs<'a, S> {
             Some(readable) => *readable,
             None => match self.source.node(id) {
                 Ok(_) => true,
+                Err(e) if e.is_unreadable() => {
+                    self.unreadable = true;
+                    return Ok(false);
+                }
                 Err(e) if e.is_damage() => false,
                 Err(e) => return Err(e),
             },

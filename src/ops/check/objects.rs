@@ -22,7 +22,7 @@ pub fn config_and_keys(repo: &Repository, report: &mut CheckReport) -> Result<()
             "config",
             "it is not what it was when the repository was opened",
         ),
-        Err(e) if e.is_damage() => report.add(What::Config, "config", e.message()),
+        Err(e) if e.is_of_one_object() => report.add_failure(What::Config, "config", &e),
         Err(e) => return Err(e),
     }
     let mut keys = Vec::new();
@@ -33,8 +33,9 @@ pub fn config_and_keys(repo: &Repository, report: &mut CheckReport) -> Result<()
         })
         .context(|| "listing key slots")?;
     for key in keys {
-        let slot = storage
-            .get(&key, MAX_SLOT as u64)
+        let slot = repo
+            .patience
+            .judge(&key, storage.get(&key, MAX_SLOT as u64))
             .and_then(|bytes| Slot::decode(&bytes));
         let named: Option<Id16> = key.strip_prefix("keys/").and_then(|n| n.parse().ok());
         match slot {
@@ -48,6 +49,7 @@ pub fn config_and_keys(repo: &Repository, report: &mut CheckReport) -> Result<()
             Err(e) if matches!(e.kind(), Kind::Damaged | Kind::NotRepository) => {
                 report.add(What::KeySlot, key, e.message());
             }
+            Err(e) if e.is_of_one_object() => report.add_failure(What::KeySlot, key, &e),
             Err(e) => return Err(e.context(format!("reading {key}"))),
         }
     }
@@ -64,8 +66,8 @@ pub fn records(repo: &Repository, report: &mut CheckReport) -> Result<()> {
         let bytes = match read_object(repo, &key, &name, record::MAX_LEN as u64) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == Kind::ObjectMissing => continue,
-            Err(e) if e.kind() == Kind::Damaged => {
-                report.add(What::Record, key, e.message());
+            Err(e) if e.is_of_one_object() => {
+                report.add_failure(What::Record, key, &e);
                 continue;
             }
             Err(e) => return Err(e),
@@ -100,7 +102,7 @@ pub fn index_and_tombstones(survey: &Survey, report: &mut CheckReport) {
     }
     report.index_objects = (survey.index_objects.len() - survey.damaged_index.len()) as u64;
     for (name, error) in &survey.damaged_index {
-        report.add(What::Index, format!("index/{name}"), error.message());
+        report.add_failure(What::Index, format!("index/{name}"), error);
     }
 }
 
@@ -117,12 +119,8 @@ pub fn snapshots(
         match read_snapshot(repo, listing) {
             Ok(snapshot) => found.push(snapshot),
             Err(e) if e.kind() == Kind::ObjectMissing => {}
-            Err(e) if e.kind() == Kind::Damaged => {
-                report.add(
-                    What::Snapshot,
-                    format!("snapshots/{}", listing.id),
-                    e.message(),
-                );
+            Err(e) if e.is_of_one_object() => {
+                report.add_failure(What::Snapshot, format!("snapshots/{}", listing.id), &e);
             }
             Err(e) => return Err(e),
         }

@@ -79,9 +79,10 @@ pub fn checksums(
     let lock = || outcome.lock().unwrap_or_else(|e| e.into_inner());
     let ask = || {
         while let Some((name, _)) = packs.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let answer = stop
-                .check()
-                .and_then(|()| repo.storage().checksum(&pack_key(name)));
+            let answer = stop.check().and_then(|()| {
+                let key = pack_key(name);
+                repo.patience.judge(&key, repo.storage().checksum(&key))
+            });
             let (report, health, failed) = &mut *lock();
             match answer {
                 Ok(Some(hash)) if hash == *name => report.checksums += 1,
@@ -91,7 +92,9 @@ pub fn checksums(
                     report.add(What::Pack, pack_key(name), text);
                     health.set_bad(*name);
                 }
-                Err(e) if e.is_damage() => report.add(What::Pack, pack_key(name), e.message()),
+                Err(e) if e.is_of_one_object() => {
+                    report.add_failure(What::Pack, pack_key(name), &e);
+                }
                 Err(e) => {
                     *failed = Err(e);
                     next.store(packs.len(), Ordering::Relaxed);

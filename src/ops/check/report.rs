@@ -1,5 +1,6 @@
 //! What a check found, and what can be done about it.
 
+use crate::error::Error;
 use crate::id::Id;
 use crate::storage::Usage;
 
@@ -37,6 +38,8 @@ pub enum What {
     Snapshot,
     /// A tree node cannot be read.
     Node,
+    /// An object is there, and cannot be read now; whether it is whole is not known.
+    Unreadable,
 }
 
 impl What {
@@ -55,6 +58,7 @@ impl What {
             What::Pack => "pack",
             What::Snapshot => "snapshot",
             What::Node => "tree-node",
+            What::Unreadable => "unreadable",
         }
     }
 }
@@ -92,6 +96,8 @@ pub struct CheckReport {
     pub files: Vec<DamagedFile>,
     /// Further files.
     pub more_files: u64,
+    /// Of all these, those that may be whole: what describes them cannot be read now.
+    pub unreadable_files: u64,
     /// Snapshots with such files.
     pub damaged_snapshots: Vec<Id>,
     /// Snapshots that were walked.
@@ -149,6 +155,19 @@ impl CheckReport {
         });
     }
 
+    /// What came of reading an object: `what` if it is damaged, and otherwise that it cannot be read now.
+    pub(super) fn add_failure(&mut self, what: What, object: impl Into<String>, error: &Error) {
+        let what = match error.is_unreadable() {
+            true => What::Unreadable,
+            false => what,
+        };
+        let text = match error.hint_text() {
+            Some(hint) if error.is_unreadable() => format!("{}; {hint}", error.message()),
+            _ => error.message(),
+        };
+        self.add(what, object, text);
+    }
+
     pub(super) fn add_file(&mut self, file: DamagedFile) {
         if self.files_full() {
             self.more_files += 1;
@@ -175,11 +194,15 @@ impl CheckReport {
     /// What to do now, one step a line, commands in backquotes.
     pub fn next_steps(&self) -> Vec<String> {
         let mut steps = Vec::new();
+        if self.any(&[What::Unreadable]) {
+            steps.push("see that the objects which cannot be read can be (the credentials' permissions, the disk, the archive class), then run `corso repo check` again: they, and what they describe, may be whole".into());
+        }
         if self.any(&[What::Config]) {
             steps.push("put back the object config from a versioned bucket or another copy of the repository, before anything else".into());
         }
         // An index object that was deleted leaves no trace but packs that nothing names.
-        let nameless = !self.files.is_empty() && self.unindexed_packs > 0;
+        let lost = self.files.len() as u64 + self.more_files > self.unreadable_files;
+        let nameless = lost && self.unindexed_packs > 0;
         let index = [
             What::Index,
             What::IndexConflict,
@@ -195,7 +218,7 @@ impl CheckReport {
                 self.packs_to_repair()
             ));
         }
-        if !self.files.is_empty() {
+        if lost {
             steps.push("make a backup of the same sources: what they still hold is stored again, and the damaged backups are whole again as far as it goes".into());
             steps.push("then `corso repo check`, and for what remains `corso repo repair snapshots`, which shows what it would cut out, and does so with --holes".into());
         }

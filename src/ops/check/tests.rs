@@ -1,5 +1,7 @@
 //! Every kind of damage is seen, told with the files that it touches, and nothing else is.
 
+mod unreadable;
+
 use super::*;
 use crate::format::tombstone::{self, Tombstone};
 use crate::id::{Id, Id16};

@@ -29,10 +29,22 @@ pub enum Visited<'a> {
 }
 
 impl Visited<'_> {
+    /// Is it only that something cannot be read now?
+    fn is_unreadable(&self) -> bool {
+        match self {
+            Visited::Entry(_, _, lost) => lost.unreadable,
+            Visited::Node(_, _, error) => error.is_unreadable(),
+        }
+    }
+
     /// What a report says of it, in a snapshot made on `platform`.
     pub fn file(&self, snapshot: Id, platform: Platform) -> DamagedFile {
         let (at, why) = match self {
             Visited::Entry(at, entry, lost) => (at, lost.describe(entry.size)),
+            Visited::Node(_, at, error) if error.is_unreadable() => (
+                at,
+                "this and entries after it are in a tree node that cannot be read now".into(),
+            ),
             Visited::Node(_, at, _) => (
                 at,
                 "this and entries after it are lost with a tree node".into(),
@@ -105,7 +117,7 @@ impl<'a> Trees<'a> {
                 if let Visited::Node(id, _, error) = visited
                     && damaged_nodes.insert(*id)
                 {
-                    nodes.push((*id, error.message()));
+                    nodes.push((*id, error.again()));
                 }
                 files.push(visited.file(snapshot.id, platform));
             })?;
@@ -113,8 +125,16 @@ impl<'a> Trees<'a> {
             report.entries += found.entries;
             report.dying_chunks += found.dying;
             report.more_files += found.skipped;
-            for (id, message) in nodes {
-                report.add(What::Node, id.hex(), message);
+            report.unreadable_files += found.unreadable;
+            for (id, error) in nodes {
+                match self.health.is_partial() && error.is_damage() {
+                    true => report.add(
+                        What::Unreadable,
+                        id.hex(),
+                        format!("{}, as far as the index can be read now", error.message()),
+                    ),
+                    false => report.add_failure(What::Node, id.hex(), &error),
+                }
             }
             if found.damaged > 0 {
                 report.damaged_snapshots.push(snapshot.id);
@@ -145,6 +165,7 @@ impl<'a> Trees<'a> {
             writer: manifest.writer,
             known: &mut self.known,
             stop: self.stop,
+            partial: self.health.is_partial(),
             counted,
             each,
             open: Vec::new(),
@@ -152,7 +173,7 @@ impl<'a> Trees<'a> {
         };
         walk_nodes(source, &manifest.root, manifest.levels.into(), &mut visit).or_else(|e| {
             // A number of levels that cannot be, in a manifest that opens.
-            match e.is_damage() {
+            match e.is_of_one_object() {
                 true => visit.damaged(&manifest.root, u8::MAX, &TreePath::default(), e),
                 false => Err(e),
             }
@@ -172,6 +193,8 @@ pub struct Found {
     pub entries: u64,
     /// Damaged entries and nodes.
     pub damaged: u64,
+    /// Of those that were told, the ones that may be whole: they cannot be read now.
+    pub unreadable: u64,
     /// Those among them that were counted only.
     pub skipped: u64,
     /// Chunks that are only in packs which a tombstone names.
@@ -183,6 +206,8 @@ struct Visit<'v, 'n, S: ?Sized> {
     writer: Id16,
     known: &'v mut HashMap<(Id16, Id), u64>,
     stop: &'v Stop,
+    /// See [`Health::is_partial`].
+    partial: bool,
     counted: bool,
     each: &'v mut dyn FnMut(Visited<'_>),
     /// Nodes on the way to the present one: level, id, damage below.
@@ -200,6 +225,12 @@ impl<S: ?Sized> Visit<'_, '_, S> {
             self.known.insert((self.writer, id), damage);
             self.count(damage);
         }
+    }
+
+    fn tell(&mut self, visited: Visited<'_>) {
+        self.count(1);
+        self.found.unreadable += u64::from(visited.is_unreadable() || self.partial);
+        (self.each)(visited);
     }
 
     /// Counts for the node that is open.
@@ -233,21 +264,19 @@ impl<S: crate::format::tree::NodeSource + ?Sized> NodeVisitor for Visit<'_, '_, 
         self.found.entries += 1;
         let lost = self.needs.lost(&entry)?;
         if !lost.is_nothing() {
-            self.count(1);
-            (self.each)(Visited::Entry(&path, &entry, &lost));
+            self.tell(Visited::Entry(&path, &entry, &lost));
         }
         Ok(())
     }
 
     fn damaged(&mut self, id: &Id, level: u8, first: &TreePath, error: Error) -> Result<()> {
-        if !error.is_damage() {
+        if !error.is_of_one_object() {
             return Err(error);
         }
         if let Some(below) = level.checked_sub(1) {
             self.leave(below);
         }
-        self.count(1);
-        (self.each)(Visited::Node(id, first, &error));
+        self.tell(Visited::Node(id, first, &error));
         Ok(())
     }
 }

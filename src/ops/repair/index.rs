@@ -55,6 +55,8 @@ pub struct IndexReport {
     pub index_deleted: Vec<String>,
     /// Unreadable or forged tombstones that were deleted.
     pub tombstones_deleted: Vec<String>,
+    /// Objects that are there and cannot be read now: they stay, and what they say is not known. The first thousand.
+    pub unread: Vec<String>,
     /// Objects that these credentials may not delete.
     pub refused: u64,
     /// Requests and bytes.
@@ -156,6 +158,10 @@ impl Repair<'_> {
                         damaged.push(*id);
                         continue;
                     }
+                    Err(e) if e.is_of_one_object() => {
+                        note_unread(&mut self.report.unread, self.observer, &pack_key(id), &e);
+                        continue;
+                    }
                     Err(e) => return Err(e),
                 };
                 let right = Pack::new(&key.0, &pack).digest;
@@ -200,6 +206,10 @@ impl Repair<'_> {
             match again {
                 Err(e) if e.kind() == Kind::Damaged => {}
                 Err(e) if e.kind() == Kind::ObjectMissing => continue,
+                Err(e) if e.is_of_one_object() => {
+                    note_unread(&mut self.report.unread, self.observer, &key, &e);
+                    continue;
+                }
                 Err(e) => return Err(e),
                 Ok(()) => continue,
             }
@@ -231,7 +241,7 @@ impl Repair<'_> {
         let limit = crate::format::tombstone::MAX_LEN as u64;
         let bytes = match self.repo.storage().get(key, limit) {
             Ok(bytes) => bytes,
-            Err(e) if e.is_damage() => return Ok(false),
+            Err(e) if e.is_of_one_object() => return Ok(false),
             Err(e) => return Err(e),
         };
         let epoch = bytes.get(10..14).and_then(|b| b.try_into().ok());
@@ -270,8 +280,11 @@ pub fn missing(repo: &Repository, survey: &Survey) -> Result<BTreeSet<Id>> {
     let mut sure = BTreeSet::new();
     for pack in gone {
         // A listing is not proof enough for something final.
-        match repo.storage().head(&pack_key(&pack)) {
+        let key = pack_key(&pack);
+        match repo.patience.judge(&key, repo.storage().head(&key)) {
             Err(e) if e.kind() == Kind::ObjectMissing => drop(sure.insert(pack)),
+            // Without the permission to list, S3 denies what is not there.
+            Err(e) if e.is_of_one_object() => {}
             Err(e) => return Err(e),
             Ok(_) => {}
         }
@@ -289,6 +302,20 @@ fn read_pack(repo: &Repository, id: &Id) -> Result<Described> {
     }
     let pack = IndexPack::of(*id, bytes.len() as u64, &object);
     Ok(((object.trailer.writer, object.epoch()), pack))
+}
+
+/// Notes an object that cannot be read now, and says why.
+pub fn note_unread(
+    noted: &mut Vec<String>,
+    observer: &dyn Observer,
+    key: &str,
+    why: &dyn std::fmt::Display,
+) {
+    let text = format!("{key} cannot be read now, and stays as it is: {why}");
+    observer.event(Event::Warning(&text));
+    if noted.len() < MAX_NAMES {
+        noted.push(key.to_owned());
+    }
 }
 
 /// The first names of `ids`.

@@ -3,7 +3,7 @@
 //! A chunk that is lost is then in no pack that counts, so the next backup that meets it at its source stores it again,
 //! and with that every older backup that needs it is whole again.
 
-use super::index::{missing, names};
+use super::index::{missing, names, note_unread};
 use super::{MAX_NAMES, in_time};
 use crate::error::{Error, Kind, Result};
 use crate::format::container::{MAX_OBJECT, ObjectKey, ObjectKind};
@@ -46,6 +46,8 @@ pub struct PacksReport {
     pub packs_missing: Vec<String>,
     /// Packs that were named and are whole.
     pub packs_whole: Vec<String>,
+    /// Objects that are there and cannot be read now: they stay. The first thousand.
+    pub unread: Vec<String>,
     /// Chunks stored anew.
     pub chunks_salvaged: u64,
     /// Chunks that are whole elsewhere.
@@ -78,7 +80,8 @@ pub fn repair_packs(
     let before = repo.storage().usage();
     let mut report = in_time(observer, stop, &mut || {
         let survey = Survey::take(repo, observer, stop)?;
-        let targets = targets(repo, &survey, options, observer, stop)?;
+        let mut unread = Vec::new();
+        let targets = targets(repo, &survey, options, observer, stop, &mut unread)?;
         let missing = missing(repo, &survey)?;
         Repair {
             not_after: Grace(repo.config().grace).deadline(&survey.view),
@@ -93,6 +96,7 @@ pub fn repair_packs(
             taken: HashSet::new(),
             report: PacksReport {
                 dry_run: options.dry_run,
+                unread,
                 ..PacksReport::default()
             },
         }
@@ -109,6 +113,7 @@ fn targets(
     options: &PacksOptions,
     observer: &dyn Observer,
     stop: &Stop,
+    unread: &mut Vec<String>,
 ) -> Result<BTreeSet<Id>> {
     let mut found = BTreeSet::new();
     for prefix in &options.packs {
@@ -134,6 +139,9 @@ fn targets(
             &mut seen,
             &mut health,
         )?;
+        for finding in seen.findings.iter().filter(|f| f.what == What::Unreadable) {
+            note_unread(unread, observer, &finding.object, &finding.message);
+        }
         let damaged = seen.findings.iter().filter(|f| f.what == What::Pack);
         found.extend(damaged.filter_map(|f| f.object.rsplit('/').next()?.parse::<Id>().ok()));
     }
@@ -173,6 +181,14 @@ fn good_index(survey: &Survey, targets: &BTreeSet<Id>) -> Arc<Index> {
     Arc::new(index)
 }
 
+/// What a pack under repair turned out to be.
+enum State {
+    Whole,
+    Damaged,
+    /// It cannot be read now, so nothing is known of it.
+    Unread,
+}
+
 struct Repair<'a> {
     repo: &'a Arc<Repository>,
     survey: &'a Survey,
@@ -199,10 +215,10 @@ impl Repair<'_> {
         for id in targets {
             self.stop.check()?;
             let said = rows.remove(id).unwrap_or_default();
-            if self.salvage(id, &said, &mut lost)? {
-                damaged.insert(*id);
-            } else {
-                self.report.packs_whole.push(id.hex());
+            match self.salvage(id, &said, &mut lost)? {
+                State::Damaged => drop(damaged.insert(*id)),
+                State::Whole => self.report.packs_whole.push(id.hex()),
+                State::Unread => {}
             }
         }
         for (_, said) in rows {
@@ -215,25 +231,33 @@ impl Repair<'_> {
         Ok(self.report)
     }
 
-    /// Stores anew what opens and is not whole elsewhere. `false` if the pack is whole.
+    /// Stores anew what opens and is not whole elsewhere.
     fn salvage(
         &mut self,
         id: &Id,
         said: &[(Id16, PackRow)],
         lost: &mut Vec<(Id16, Id)>,
-    ) -> Result<bool> {
-        let bytes = match self.repo.storage().get(&pack_key(id), MAX_OBJECT) {
+    ) -> Result<State> {
+        let (repo, key) = (self.repo, pack_key(id));
+        let bytes = match repo
+            .patience
+            .judge(&key, repo.storage().get(&key, MAX_OBJECT))
+        {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == Kind::Damaged => Vec::new(),
+            Err(e) if e.is_unreadable() => {
+                note_unread(&mut self.report.unread, self.observer, &key, &e);
+                return Ok(State::Unread);
+            }
             Err(e) => return Err(e),
         };
         let Frames { header, good, bad } = frames(self.repo, &bytes, said)?;
         if bad.is_empty() && self.is_whole(id, &bytes) {
-            return Ok(false);
+            return Ok(State::Whole);
         }
         lost.extend(bad.iter().map(|(writer, row)| (*writer, row.id)));
         let Some((epoch, kind)) = header else {
-            return Ok(true);
+            return Ok(State::Damaged);
         };
         let key = ObjectKey::from_header(&bytes, &self.repo.keyring)?;
         for (writer, row) in &good {
@@ -249,7 +273,7 @@ impl Repair<'_> {
             }
             self.taken.insert((*writer, row.id));
         }
-        Ok(true)
+        Ok(State::Damaged)
     }
 
     /// Hash, MAC and directory are right, and so is what the index says.
@@ -271,7 +295,7 @@ impl Repair<'_> {
         }
         match self.tools(writer, epoch)?.1.get(id) {
             Ok(_) => Ok(true),
-            Err(e) if e.is_damage() => Ok(false),
+            Err(e) if e.is_of_one_object() => Ok(false),
             Err(e) => Err(e),
         }
     }

@@ -12,7 +12,7 @@ use crate::format::snapshot::{Manifest, Stats};
 use crate::format::tree::{TreeBuilder, TreeReader};
 use crate::fs::path::{self, Platform};
 use crate::id::Id;
-use crate::ops::check::{DamagedFile, Trees, read_snapshot};
+use crate::ops::check::{DamagedFile, Found, Trees, read_snapshot};
 use crate::ops::forget;
 use crate::ops::repair::index::missing;
 use crate::ops::survey::{Health, Survey};
@@ -50,6 +50,8 @@ pub struct Mended {
     pub new: Option<Id>,
     /// Damaged entries and tree nodes.
     pub damaged: u64,
+    /// Of these, those that may be whole, since they cannot be read now: the snapshot stays as it is.
+    pub unreadable: u64,
 }
 
 /// What was done to snapshots, or would be.
@@ -109,30 +111,37 @@ fn look(
         let snapshot = match read_snapshot(repo, listing) {
             Ok(snapshot) => snapshot,
             Err(e) if e.kind() == Kind::ObjectMissing => continue,
-            Err(e) if e.kind() == Kind::Damaged => {
+            Err(e) if e.is_of_one_object() => {
                 report.unreadable.push(listing.id);
                 continue;
             }
             Err(e) => return Err(e),
         };
         report.snapshots += 1;
-        let damaged = enter(&mut trees, &snapshot, &mut report)?;
-        if damaged == 0 {
+        let found = enter(&mut trees, &snapshot, &mut report)?;
+        if found.damaged == 0 {
             continue;
         }
-        let new = match options.holes {
-            true => {
-                let chunks =
-                    trees.reader(snapshot.manifest.writer, snapshot.manifest.domain_epoch)?;
-                replace(repo, &health, &*chunks, &snapshot, observer, stop)?
-            }
-            false => None,
-        };
-        report.damaged.push(Mended {
+        let mut mended = Mended {
             old: snapshot.id,
-            new,
-            damaged,
-        });
+            new: None,
+            damaged: found.damaged,
+            unreadable: found.unreadable,
+        };
+        if options.holes && found.unreadable == 0 {
+            let chunks = trees.reader(snapshot.manifest.writer, snapshot.manifest.domain_epoch)?;
+            match replace(repo, &health, &*chunks, &snapshot, observer, stop) {
+                Ok(new) => mended.new = new,
+                // It may be whole: nothing is cut out of it.
+                Err(e) if e.is_unreadable() => {
+                    mended.unreadable += 1;
+                    let text = format!("backup {} stays as it is: {e}", snapshot.id.short());
+                    observer.event(Event::Warning(&text));
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        report.damaged.push(mended);
     }
     Ok(report)
 }
@@ -140,8 +149,9 @@ fn look(
 /// A run takes over what the index names: what it names must be there.
 fn refuse_unless_indexed(repo: &Repository, survey: &Survey) -> Result<()> {
     if !survey.damaged_index.is_empty() {
-        return Err(Error::failed("index objects are damaged")
-            .hint("run `corso repo repair index` first: less may be lost than it seems"));
+        return Err(Error::failed("index objects are damaged, or cannot be read now").hint(
+            "run `corso repo check`, and `corso repo repair index` where it says so: less may be lost than it seems",
+        ));
     }
     if !missing(repo, survey)?.is_empty() {
         return Err(Error::failed("packs that the index names are not there")
@@ -151,7 +161,11 @@ fn refuse_unless_indexed(repo: &Repository, survey: &Survey) -> Result<()> {
 }
 
 /// Lists what is damaged of a snapshot.
-fn enter(trees: &mut Trees<'_>, snapshot: &Snapshot, report: &mut SnapshotsReport) -> Result<u64> {
+fn enter(
+    trees: &mut Trees<'_>,
+    snapshot: &Snapshot,
+    report: &mut SnapshotsReport,
+) -> Result<Found> {
     let platform = Platform::of(&snapshot.manifest.platform);
     let full = report.files.len() >= MAX_NAMES;
     let (files, more) = (&mut report.files, &mut report.more_files);
@@ -164,7 +178,7 @@ fn enter(trees: &mut Trees<'_>, snapshot: &Snapshot, report: &mut SnapshotsRepor
         },
     )?;
     report.more_files += found.skipped;
-    Ok(found.damaged)
+    Ok(found)
 }
 
 /// Puts a snapshot without what is lost in the place of `old`. `None` if nothing of it is left: then it stays.

@@ -4,7 +4,7 @@
 use super::content::{Span, part};
 use super::job::Job;
 use super::links::{Link, Links};
-use super::run::{Run, add, again};
+use super::run::{Run, add};
 use crate::error::{Error, Kind, Result};
 use crate::id::Id;
 use std::ops::Range;
@@ -212,7 +212,7 @@ impl<'r> Batch<'r> {
 
 /// A missing chunk is damage of the repository, whatever the storage called it.
 fn explain(error: &Error) -> Error {
-    let error = again(error).context("its content cannot be read");
+    let error = error.again().context("its content cannot be read");
     match error.kind() {
         Kind::ObjectMissing => error.with_kind(Kind::Damaged),
         _ => error,

@@ -36,10 +36,16 @@ pub fn entries(run: &Run<'_>) -> Result<()> {
                 let selected = selection.look(&path);
                 planner.entry(&path, &entry, selected)?;
             }
-            Err(e) if e.is_damage() && tree_errors < MAX_TREE_ERRORS => {
+            Err(e) if e.is_of_one_object() && tree_errors < MAX_TREE_ERRORS => {
                 tree_errors += 1;
-                let lost =
-                    "a part of the backup's tree cannot be read, and what it describes is lost";
+                let lost = match e.is_damage() {
+                    true => {
+                        "a part of the backup's tree cannot be read, and what it describes is lost"
+                    }
+                    false => {
+                        "a part of the backup's tree cannot be read now, and what it describes is not restored"
+                    }
+                };
                 run.error(b"/", e.context(lost));
             }
             Err(e) => return Err(e.context("reading the backup's tree")),

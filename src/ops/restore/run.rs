@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
     pub fn check(&self) -> Result<()> {
         self.stop.check()?;
         match &*lock(&self.fatal) {
-            Some(e) => Err(again(e)),
+            Some(e) => Err(e.again()),
             None => Ok(()),
         }
     }
@@ -125,7 +125,7 @@ impl<'a> Run<'a> {
             error: &error,
         });
         add(&self.counts.errors, 1);
-        if ends_run(error.kind()) {
+        if ends_run(&error) {
             self.end(error.context(format!("restoring {}", crate::report::printable(path))));
         }
     }
@@ -236,10 +236,10 @@ impl<'a> Run<'a> {
 }
 
 /// Will this meet every other file too?
-fn ends_run(kind: Kind) -> bool {
+fn ends_run(error: &Error) -> bool {
     use Kind::*;
-    matches!(
-        kind,
+    let reaches_far = matches!(
+        error.kind(),
         NoSpace
             | Interrupted
             | Terminated
@@ -249,21 +249,12 @@ fn ends_run(kind: Kind) -> bool {
             | ConnectionRefused
             | CredentialsMissing
             | CredentialsRefused
-            | PermissionDenied
             | WrongRegion
             | ClockSkew
             | BucketMissing
             | RoleNeeded
-    )
-}
-
-/// The same error once more: errors own their cause and are not cloned.
-pub fn again(error: &Error) -> Error {
-    let copy = Error::new(error.kind(), error.message());
-    match error.hint_text() {
-        Some(hint) => copy.hint(hint),
-        None => copy,
-    }
+    );
+    error.is_of_all() || (reaches_far && !error.is_of_one_object())
 }
 
 /// A lock that outlives a panic elsewhere: what it guards is valid after every step.

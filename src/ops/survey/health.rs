@@ -1,7 +1,7 @@
 //! Which places of chunks are known to be good for nothing.
 
 use super::Survey;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::format::pack::PackRow;
 use crate::id::{Id, Id16};
 use crate::index::{Index, Location};
@@ -17,6 +17,8 @@ pub struct Health {
     bad: HashSet<Id>,
     /// Frames that do not open, by pack and offset.
     frames: HashMap<Id, HashSet<u32>>,
+    /// Some of the index cannot be read now.
+    partial: bool,
 }
 
 /// Where a chunk is to be had.
@@ -39,7 +41,13 @@ impl Health {
             dead: survey.view.dead_packs.clone(),
             bad: HashSet::new(),
             frames: HashMap::new(),
+            partial: survey.damaged_index.values().any(Error::is_unreadable),
         }
+    }
+
+    /// Some of the index cannot be read now: what seems to be nowhere may be named there.
+    pub fn is_partial(&self) -> bool {
+        self.partial
     }
 
     /// Nothing of this pack can be read.

@@ -16,7 +16,7 @@ use std::path::Path;
 /// `Damaged` if it is not, at a second look either: the way here may have damaged the first answer.
 pub fn read_object(repo: &Repository, key: &str, name: &Id, limit: u64) -> Result<Vec<u8>> {
     for last in [false, true] {
-        match repo.storage().get(key, limit) {
+        match repo.patience.judge(key, repo.storage().get(key, limit)) {
             Ok(bytes) if Id::sha256(&bytes) == *name => return Ok(bytes),
             Err(e) if e.kind() != Kind::Damaged || last => {
                 return Err(e.context(format!("reading {key}")));
@@ -28,7 +28,7 @@ pub fn read_object(repo: &Repository, key: &str, name: &Id, limit: u64) -> Resul
 }
 
 /// The index of all objects in `names`, built in `folder` (which must be empty) or in memory; and those that are
-/// damaged.
+/// damaged, or cannot be read now.
 pub(super) fn index(
     repo: &Repository,
     folder: Option<&Path>,
@@ -70,7 +70,8 @@ fn fetch(
         });
         match opened {
             Ok(()) => sink.done(name),
-            Err(e) if e.kind() == Kind::Damaged => drop(damaged.insert(*name, e)),
+            Err(e) if e.kind() == Kind::ObjectMissing => return Err(e),
+            Err(e) if e.is_of_one_object() => drop(damaged.insert(*name, e)),
             Err(e) => return Err(e).context(|| format!("reading index/{name}")),
         }
     }

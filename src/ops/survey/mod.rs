@@ -29,7 +29,7 @@ pub struct Survey {
     pub view: View,
     /// Every index object that exists and could be read counts here, tombstoned ones too: what they locate can be read.
     pub index: Arc<Index>,
-    /// Index objects that nobody can use, and why.
+    /// Index objects that nobody can use, or that cannot be read now, and why.
     pub damaged_index: BTreeMap<Id, Error>,
     /// Index objects that exist, tombstoned or not.
     pub index_objects: BTreeSet<Id>,

@@ -1,6 +1,7 @@
 //! The client against scripted servers: what is tried again, what is corrected, what is given up.
 
 use super::*;
+use crate::error::Kind;
 use crate::s3::request;
 use crate::s3::script::{Reply, Script, Sent, error, ok};
 use crate::s3::transport::BrokenKind;
@@ -311,6 +312,43 @@ fn slow_down_halves_what_is_under_way_at_a_time() {
     let (client, _) = self::client(vec![error(500, ""), ok(b"x")]);
     get(&client).unwrap();
     assert_eq!(client.gate().limit(), most, "trouble is not too much");
+}
+
+#[test]
+fn what_is_about_one_object_is_told_from_what_is_about_all() {
+    for (status, code, kind, one) in [
+        (403, "InvalidObjectState", Kind::Archived, true),
+        (403, "AccessDenied", Kind::PermissionDenied, true),
+        (500, "InternalError", Kind::Network, true),
+        (400, "KMS.DisabledException", Kind::Network, true),
+        (502, "", Kind::Network, false),
+        (503, "SlowDown", Kind::Network, false),
+        (403, "InvalidAccessKeyId", Kind::CredentialsRefused, false),
+    ] {
+        let (client, _) = client(vec![]);
+        let request = request::get_object("packs/k");
+        let error = crate::s3::response::S3Error {
+            status,
+            code: code.into(),
+            ..Default::default()
+        };
+        let failure = Failure {
+            cause: Cause::Service(error),
+            attempts: 1,
+        };
+        let said = crate::s3::explain::explain(&client, &request, &failure);
+        assert_eq!(
+            (said.kind(), said.is_of_one_object()),
+            (kind, one),
+            "{said}"
+        );
+        if kind == Kind::Archived {
+            assert!(
+                said.to_string()
+                    .contains("restore the object from the archive class first")
+            );
+        }
+    }
 }
 
 #[test]
