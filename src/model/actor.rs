@@ -118,7 +118,10 @@ pub fn maintained(repo: &Arc<Repository>, mode: Mode, times: usize) -> Result<Ga
         ..MaintenanceOptions::default()
     };
     for _ in 0..times {
-        maintain(repo, &options, &Silent, &Stop::default())?;
+        let report = maintain(repo, &options, &Silent, &Stop::default())?;
+        if let Some(frozen) = report.frozen.first() {
+            return Err(Error::new(frozen.kind, frozen.describe()));
+        }
     }
     Ok(Gain::default())
 }

@@ -339,6 +339,8 @@ impl Bench<'_> {
             &warnings,
             &Stop::default(),
         ) {
+            // It says of which backup the data was left alone.
+            Ok(report) if !report.frozen.is_empty() => "left".into(),
             Ok(_) => done(&warnings),
             Err(e) => refused(&e),
         }

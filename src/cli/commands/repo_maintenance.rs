@@ -25,6 +25,8 @@ pub fn run(session: &Session, flags: &Maintenance) -> Result<Outcome> {
         json: serde_json::to_value(&report)
             .map_err(|e| Error::failed("describing what was done").with_source(e))?,
         lines: lines(&report, &options.prices),
+        // Each was told in a warning; not all was done.
+        code: report.frozen.first().map_or(0, |f| f.kind.exit_code()),
         ..Outcome::default()
     })
 }
@@ -136,6 +138,12 @@ fn lines(report: &MaintenanceReport, prices: &Prices) -> Vec<String> {
         n => format!("{}, ", plural(n, "backup", "backups")),
     };
     let time = human_duration(Duration::from_secs_f64(report.seconds.clamp(0.0, 1e9)));
+    if !report.frozen.is_empty() {
+        lines.push(format!(
+            "Not all was done: {} cannot be walked, and what hosts with the same key have stored was left alone.",
+            plural(report.frozen.len() as u64, "backup", "backups")
+        ));
+    }
     lines.push(format!(
         "Maintenance {}: {seen}{} ({}) in {time}.",
         would("done", "planned, nothing was changed"),

@@ -5,8 +5,10 @@
 //! few minutes, so one with a young index object and no snapshot is taken to be alive.
 
 use super::look::Look;
-use crate::error::{Error, Result};
-use crate::format::container::{INDEX_HEADER_LEN, ObjectKey, SEALED_HEADER_LEN, TRAILER_LEN};
+use crate::error::{Error, Kind, Result};
+use crate::format::container::{
+    INDEX_HEADER_LEN, ObjectKey, SEALED_HEADER_LEN, TRAILER_LEN, Trailer,
+};
 use crate::id::{Id, Id16};
 use crate::repo::pack_key;
 use crate::repo::protocol::Grace;
@@ -66,7 +68,25 @@ fn find(look: &Look, grace: Grace) -> Result<HashSet<Id16>> {
 
 /// The run in an object's trailer; `None` if the object is damaged or gone.
 fn run_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Option<Id16>> {
-    let read = || -> Result<Id16> {
+    match trailer_of(look, key, header_len, size) {
+        Ok(trailer) => Ok(Some(trailer.run)),
+        Err(e) if e.is_damage() => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// The domain that a pack of `size` bytes is of, by its sealed trailer; `None` if that cannot be told.
+pub fn domain_of(look: &Look, pack: &Id, size: u64) -> Result<Option<Id16>> {
+    match trailer_of(look, &pack_key(pack), SEALED_HEADER_LEN, size) {
+        Ok(trailer) => Ok(Some(trailer.writer)),
+        Err(e) if e.is_of_one_object() || e.kind() == Kind::RoleNeeded => Ok(None),
+        Err(e) => Err(e),
+    }
+}
+
+/// Two small requests.
+fn trailer_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Trailer> {
+    let read = || -> Result<Trailer> {
         let storage = &look.repo.storage;
         let from = size
             .checked_sub(TRAILER_LEN as u64)
@@ -74,11 +94,7 @@ fn run_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Option
         let header = storage.get_range(key, 0, header_len as u64)?;
         let tail = storage.get_range(key, from, TRAILER_LEN as u64)?;
         let object = ObjectKey::from_header(&header, &look.repo.keyring)?;
-        Ok(object.open_trailer(&tail, size)?.run)
+        object.open_trailer(&tail, size)
     };
-    match read() {
-        Ok(run) => Ok(Some(run)),
-        Err(e) if e.is_damage() => Ok(None),
-        Err(e) => Err(e),
-    }
+    look.repo.patience.judge(key, read())
 }

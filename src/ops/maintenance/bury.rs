@@ -147,6 +147,9 @@ fn decide(
         if !table.good(number) || table.disputed(number) || !old(table.modified(number)) {
             continue;
         }
+        if look.frozen.has(&pack.domain) {
+            continue;
+        }
         let load = loads[number as usize];
         if load.live == 0 {
             if active.wrote(&pack.name, pack.size)? {
@@ -170,7 +173,9 @@ fn decide(
     }
     let mut strays = Vec::new();
     for stray in table.strays.iter().filter(|s| old(s.modified)) {
-        if !active.wrote(&stray.name, stray.size)? {
+        if !active.wrote(&stray.name, stray.size)?
+            && !look.may_be_frozen(&stray.name, stray.size)?
+        {
             freed = (freed.0 + 1, freed.1 + stray.size);
             strays.push((stray.name, stray.size));
         }
@@ -298,7 +303,7 @@ impl Mover<'_> {
             match self.pack(*number, &ids) {
                 Ok(true) => moved.push(*number),
                 Ok(false) => {}
-                Err(e) if e.is_damage() => {
+                Err(e) if e.is_of_one_object() => {
                     self.tell(*number, &e);
                 }
                 Err(e) => return Err(e),

@@ -1,5 +1,6 @@
 //! One look at the whole repository: tombstones, then snapshots, then every index object, then packs.
 
+use super::frozen::{self, Frozen};
 use super::marks::{Marker, Marks};
 use super::table::Table;
 use crate::error::{Context, Error, Kind, Result};
@@ -20,6 +21,11 @@ use std::sync::Arc;
 /// How often a look begins again because an object in it was gone when it was read.
 const MAX_RETAKES: usize = 5;
 
+/// Is it only one backup that cannot be read: damaged, out of reach, or of keys or a format that are not held?
+fn concerns_the_object(error: &Error) -> bool {
+    error.is_of_one_object() || matches!(error.kind(), Kind::RoleNeeded | Kind::NewerFormat)
+}
+
 /// What a look showed. Nothing in it is renewed: what rests on it is put while it is young, or another look is taken.
 pub struct Look {
     /// The repository.
@@ -36,6 +42,8 @@ pub struct Look {
     pub readable: Arc<Index>,
     /// What can be relied on.
     pub good: Arc<Index>,
+    /// Domains that are left alone.
+    pub frozen: Frozen,
     epochs: Vec<u32>,
     readers: HashMap<(Id16, u32, bool), Arc<Reader>>,
 }
@@ -84,21 +92,19 @@ impl Look {
             let dead = view.dead_packs.contains(&name);
             table.list(name, object.size, object.modified, dead);
         })?;
-        let mut snapshots = Vec::new();
+        let (mut snapshots, mut unreadable) = (Vec::new(), Vec::new());
         if with_snapshots(&view) {
             for id in names {
                 match repo.snapshot(&id) {
                     Ok(snapshot) => snapshots.push(snapshot),
                     // Deleted since it was listed.
                     Err(e) if e.kind() == Kind::ObjectMissing => {}
-                    Err(e) => {
-                        return Err(e.context(format!(
-                            "backup {} cannot be read, so nothing is known of what it needs",
-                            id.short()
-                        ))
-                        .hint("nothing was deleted; run `corso repo check`, or delete that backup"));
-                    }
+                    Err(e) if concerns_the_object(&e) => unreadable.push((id, e)),
+                    Err(e) => return Err(e),
                 }
+            }
+            if let Some(e) = frozen::unreadable(unreadable) {
+                return Err(e);
             }
             snapshots.sort_by_key(|s| (s.manifest.time, s.id));
         }
@@ -118,6 +124,7 @@ impl Look {
             good,
             table,
             snapshots,
+            frozen: Frozen::default(),
             readers: HashMap::new(),
         })
     }
@@ -138,36 +145,40 @@ impl Look {
         Ok(reader)
     }
 
-    /// Walks all snapshots.
-    ///
-    /// # Errors
-    /// `Damaged` where one cannot be walked.
+    /// Walks all snapshots. The domain of one that cannot be walked is frozen.
     pub fn mark(&mut self, observer: &dyn Observer, stop: &Stop) -> Result<Marks> {
         observer.event(Event::Phase("marking what backups need"));
         let mut marks = Marks::new(self.base.rows());
         let snapshots = std::mem::take(&mut self.snapshots);
         for snapshot in &snapshots {
-            let m = &snapshot.manifest;
-            let reader = self.reader(m.writer, m.domain_epoch, false)?;
-            let nodes = NodeStore::new(self.repo.clone(), reader.keys().clone(), Some(reader));
-            let mut marker = Marker {
-                marks: &mut marks,
-                base: &self.base,
-                table: &self.table,
-                domain: m.writer,
-                epoch: m.domain_epoch,
-                stop,
+            let missing = marks.missing;
+            let why = match self.walk(snapshot, &mut marks, stop) {
+                Ok(()) if marks.missing == missing => continue,
+                Ok(()) => marks.lack(missing),
+                Err(e) if concerns_the_object(&e) => e,
+                Err(e) => return Err(e),
             };
-            let walked = reach::reach(&nodes, m, &mut marker);
-            walked.map_err(|e| match e.kind() {
-                Kind::Damaged => e
-                    .context(format!("backup {} cannot be walked", snapshot.id.short()))
-                    .hint("nothing was deleted; run `corso repo check`"),
-                _ => e,
-            })?;
+            self.frozen.add(snapshot, &why);
         }
         self.snapshots = snapshots;
+        let frozen = &self.frozen;
+        marks.endangered.retain(|e| !frozen.has(&e.domain));
         Ok(marks)
+    }
+
+    fn walk(&mut self, snapshot: &Snapshot, marks: &mut Marks, stop: &Stop) -> Result<()> {
+        let m = &snapshot.manifest;
+        let reader = self.reader(m.writer, m.domain_epoch, false)?;
+        let nodes = NodeStore::new(self.repo.clone(), reader.keys().clone(), Some(reader));
+        let mut marker = Marker {
+            marks,
+            base: &self.base,
+            table: &self.table,
+            domain: m.writer,
+            epoch: m.domain_epoch,
+            stop,
+        };
+        reach::reach(&nodes, m, &mut marker)
     }
 
     /// The epoch of the chunk ids in a pack: what its header says.

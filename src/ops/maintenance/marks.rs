@@ -8,6 +8,7 @@ use crate::format::entry::TreePath;
 use crate::id::{Id, Id16};
 use crate::index::{Base, Row};
 use crate::ops::reach::{Need, Reached};
+use crate::report::text::plural;
 use std::sync::Arc;
 
 /// Chunks that are nowhere are counted, and the first few named.
@@ -98,29 +99,29 @@ impl Marks {
         }
     }
 
-    /// Fails if a chunk is nowhere: then something is wrong that deleting could make worse.
-    pub fn complete(&self) -> Result<()> {
-        if self.missing == 0 {
-            return Ok(());
-        }
-        let first: Vec<String> = self
-            .missing_names
-            .iter()
-            .map(|(id, path)| match path.0.is_empty() {
-                true => id.short(),
-                false => format!(
-                    "{} of {}",
-                    id.short(),
-                    crate::report::printable(&path.to_bytes())
-                ),
-            })
-            .collect();
-        Err(Error::damaged(format!(
-            "{} chunks that backups need are in no pack (chunk {})",
-            self.missing,
-            first.join(", ")
+    /// What is wrong with a backup that needs chunks which are nowhere; before it was walked there were `before` of them.
+    pub fn lack(&self, before: u64) -> Error {
+        let name = |(id, path): &(Id, TreePath)| match path.0.is_empty() {
+            true => id.short(),
+            false => {
+                let path = crate::report::printable(&path.to_bytes());
+                format!("{} of {path}", id.short())
+            }
+        };
+        let names = self.missing_names.iter().skip(before as usize);
+        let first: Vec<String> = names.map(name).collect();
+        let named = match first.is_empty() {
+            true => String::new(),
+            false => format!(" (chunk {})", first.join(", ")),
+        };
+        Error::damaged(format!(
+            "{} in no pack{named}",
+            plural(
+                self.missing - before,
+                "chunk that it needs is",
+                "chunks that it needs are"
+            )
         ))
-        .hint("nothing was deleted; run `corso repo check`, then `corso repo repair index`"))
     }
 }
 

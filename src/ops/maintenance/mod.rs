@@ -6,10 +6,11 @@
 //! Nothing is deleted at once: a tombstone names it first, and a maintenance at least a grace period later looks again,
 //! rescues what a backup has come to need meanwhile, and deletes. Any number may run at once, beside any number of
 //! backups; one that ends anywhere loses nothing. A look is never renewed: what cannot be put while it is young is
-//! begun anew.
+//! begun anew. A backup that cannot be walked freezes its domain ([`frozen`]), and only that.
 
 mod active;
 mod bury;
+mod frozen;
 mod locks;
 mod look;
 mod marks;
@@ -22,6 +23,7 @@ mod table;
 mod tests;
 
 pub use bury::Buried;
+pub use frozen::Unwalkable;
 pub use locks::Extended;
 pub use plan::Sums;
 pub use prices::Prices;
@@ -37,6 +39,7 @@ use crate::report::{Event, Observer, Stop};
 use crate::storage::Usage;
 use crate::units::Time;
 use bury::Ages;
+use frozen::{Frozen, Spared};
 use look::Look;
 use serde::Serialize;
 use std::sync::Arc;
@@ -119,6 +122,8 @@ pub struct MaintenanceReport {
     /// What was put, and named in tombstones.
     #[serde(flatten)]
     pub buried: Buried,
+    /// Backups that cannot be walked, one of each domain that was left alone because of it.
+    pub frozen: Vec<Unwalkable>,
     /// What became of locks.
     #[serde(flatten)]
     pub extended: Extended,
@@ -135,7 +140,8 @@ pub struct MaintenanceReport {
 /// Runs maintenance.
 ///
 /// # Errors
-/// `RoleNeeded`; `Usage` for a grace period that is too short; `Damaged` where deleting could make damage worse;
+/// `RoleNeeded`; `Usage` for a grace period that is too short; `Damaged` where deleting could make damage worse, and it
+/// is not known in whose domain;
 /// `Changed` if it was too slow for the grace period at every try; and what the storage fails with.
 pub fn maintain(
     repo: &Arc<Repository>,
@@ -218,7 +224,8 @@ impl Job<'_> {
     fn cycles(&mut self, bury: bool) -> Result<()> {
         let (mut doubts, mut looks, mut rescues) = (0, 0, 0);
         while looks < MAX_LOOKS && rescues < MAX_RESCUES {
-            match self.cycle(bury) {
+            // What is missing at the last look is missing.
+            match self.cycle(bury, doubts + 1 >= MAX_DOUBTS) {
                 Ok(true) => return Ok(()),
                 // Each time less is left to rescue.
                 Ok(false) => rescues += 1,
@@ -253,8 +260,9 @@ impl Job<'_> {
         .hint("nothing is lost; run it again later"))
     }
 
-    /// One look and what follows from it. `false`: look again.
-    fn cycle(&mut self, bury: bool) -> Result<bool> {
+    /// One look and what follows from it. `false`: look again. `sure`: a backup that cannot be walked now is not going
+    /// to be.
+    fn cycle(&mut self, bury: bool, sure: bool) -> Result<bool> {
         let (options, grace) = (self.options, self.grace);
         let (observer, stop) = (self.observer, self.stop);
         let complete = options.mode == Mode::Complete && bury;
@@ -271,16 +279,21 @@ impl Job<'_> {
         }
         #[cfg(test)]
         if planted(Bug::NoLook) && !stones.is_empty() {
-            sweep::delete(&look, &stones, false, observer, stop)?;
+            let all = Spared::default();
+            sweep::delete(&look, &stones, &all, false, observer, stop)?;
             return Ok(true);
         }
         if let Some(marks) = &marks {
-            marks.complete()?;
+            if let (Some(doubt), false) = (look.frozen.doubt(), sure) {
+                return Err(doubt);
+            }
+            self.tell(&look.frozen);
+            let spared = Spared::of(&look, &stones)?;
             self.report.snapshots = look.snapshots.len() as u64;
             self.report.chunks = marks.chunks;
             let mut endangered = marks.endangered.clone();
             if endangered.is_empty() && !stones.is_empty() && !options.dry_run {
-                endangered = sweep::verify(&mut look, marks, &stones, observer, stop)?;
+                endangered = sweep::verify(&mut look, marks, &stones, &spared, observer, stop)?;
             }
             #[cfg(test)]
             if planted(Bug::Withdraw) && !endangered.is_empty() {
@@ -295,7 +308,7 @@ impl Job<'_> {
                     sweep::rescue(&mut look, &endangered, self.fresh, observer, stop)?;
                 return Ok(false);
             }
-            let swept = sweep::delete(&look, &stones, options.dry_run, observer, stop)?;
+            let swept = sweep::delete(&look, &stones, &spared, options.dry_run, observer, stop)?;
             self.report.swept.add(&swept);
         }
         if bury {
@@ -306,7 +319,7 @@ impl Job<'_> {
             };
             let (sums, buried) = bury::bury(&mut look, marks, ages, options, observer, stop)?;
             (self.report.plan, self.report.buried) = (sums, buried);
-            if complete && !options.dry_run {
+            if complete && !options.dry_run && look.frozen.is_empty() {
                 let before = look.view.time.minus(grace.0).minus(KEEP_RECORDS);
                 let old = self.repo.deletions_before(before)?;
                 self.report.records_deleted = sweep::forget_records(&look, &old, observer, stop)?;
@@ -327,6 +340,17 @@ impl Job<'_> {
         let next: Option<Time> = waiting.chain(new).chain(locked).min();
         self.report.next_deletion = next.filter(|_| !grace.0.is_zero()).map(Time::rfc3339);
         Ok(true)
+    }
+
+    /// Says once of each backup that it cannot be walked.
+    fn tell(&mut self, frozen: &Frozen) {
+        for reason in frozen.reasons() {
+            let told = self.report.frozen.iter().any(|f| f.backup == reason.backup);
+            if !told {
+                self.observer.event(Event::Warning(&reason.describe()));
+                self.report.frozen.push(reason.clone());
+            }
+        }
     }
 }
 

@@ -20,6 +20,14 @@ pub fn choose(look: &Look, gone: &HashSet<Id>) -> Vec<Id> {
         if !look.view.index.contains(object) {
             continue;
         }
+        let frozen = |n: &u32| {
+            look.table
+                .pack(*n)
+                .is_some_and(|p| look.frozen.has(&p.domain))
+        };
+        if packs.iter().any(frozen) {
+            continue;
+        }
         let doomed = |n: &u32| {
             look.table.dead(*n) || look.table.pack(*n).is_some_and(|p| gone.contains(&p.name))
         };

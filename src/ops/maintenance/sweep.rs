@@ -1,5 +1,6 @@
 //! Deleting what tombstones name, a grace period after them, once nothing needs it any more.
 
+use super::frozen::Spared;
 use super::locks::Kept;
 use super::look::Look;
 use super::marks::{Endangered, Marks};
@@ -141,10 +142,11 @@ pub fn verify(
     look: &mut Look,
     marks: &Marks,
     stones: &[Buried],
+    spared: &Spared,
     observer: &dyn Observer,
     stop: &Stop,
 ) -> Result<Vec<Endangered>> {
-    let going: HashSet<Id> = packs_in(stones).collect();
+    let going: HashSet<Id> = packs_in(stones).filter(|id| !spared.has(id)).collect();
     if going.is_empty() {
         return Ok(Vec::new());
     }
@@ -159,7 +161,7 @@ pub fn verify(
             for batch in ids.chunks(BATCH) {
                 stop.check()?;
                 for (id, error) in reader.get_many(batch, &|_, _| stop.check()) {
-                    if !error.is_damage() {
+                    if !error.is_of_one_object() {
                         return Err(error);
                     }
                     bad.push(Endangered {
@@ -229,11 +231,12 @@ fn packs_in(stones: &[Buried]) -> impl Iterator<Item = Id> + '_ {
     named.flat_map(|s| s.packs.iter().copied())
 }
 
-/// Deletes: index objects, then packs, then the tombstones themselves. What may not be deleted is counted, and its
-/// tombstone stays.
+/// Deletes: index objects, then packs, then the tombstones themselves. What may not be deleted is counted; its tombstone
+/// stays, and so does that of what is `spared`.
 pub fn delete(
     look: &Look,
     stones: &[Buried],
+    spared: &Spared,
     dry_run: bool,
     observer: &dyn Observer,
     stop: &Stop,
@@ -259,12 +262,12 @@ pub fn delete(
         .iter()
         .filter_map(|b| b.stone.as_deref())
         .flat_map(|s| s.index.iter().copied())
-        .filter(|id| look.view.leaving.contains(id))
+        .filter(|id| look.view.leaving.contains(id) && !spared.has(id))
         .collect();
     deleter.delete(index.iter().map(|id| (*id, format!("index/{id}"))))?;
     swept.index_deleted = deleter.count(&index);
     // A pack goes only after every index object that is to go has gone.
-    let going: HashSet<Id> = packs_in(stones).collect();
+    let going: HashSet<Id> = packs_in(stones).filter(|id| !spared.has(id)).collect();
     let existing: Vec<(Id, u64)> = look
         .table
         .buried
@@ -296,7 +299,7 @@ pub fn delete(
         .iter()
         .filter(|b| {
             b.stone.as_deref().is_some_and(|s| {
-                let gone = |id: &Id| !deleter.refused.contains(id);
+                let gone = |id: &Id| !deleter.refused.contains(id) && !spared.has(id);
                 s.packs.iter().all(|id| gone(id) && !named.contains(id)) && s.index.iter().all(gone)
             })
         })

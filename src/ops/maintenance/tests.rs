@@ -1,6 +1,7 @@
 //! Maintenance on the memory storage with its own clock. How runs interleave is checked elsewhere.
 
 mod big;
+mod frozen;
 mod locks;
 mod looks;
 
@@ -263,8 +264,9 @@ fn packs_that_no_index_names_are_swept() {
     world.storage.advance(DAY);
     // A snapshot needs them: something is wrong, and nothing is touched.
     let before = world.storage.contents();
-    let refused = world.try_maintain(&MaintenanceOptions::default());
-    assert_eq!(refused.unwrap_err().kind(), Kind::Damaged);
+    let report = world.maintain();
+    assert_eq!(report.frozen[0].kind, Kind::Damaged);
+    assert_eq!(report.frozen[0].backup, first.hex());
     assert_eq!(world.storage.contents(), before);
 
     world.forget(&first);

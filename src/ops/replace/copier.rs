@@ -54,7 +54,7 @@ impl Copier {
         })
     }
 
-    /// Copies chunks that `reader` can read. Gives those that no place holds whole.
+    /// Copies chunks that `reader` can read. Gives those that no place gives whole.
     pub fn copy(
         &self,
         reader: &Reader,
@@ -70,7 +70,7 @@ impl Copier {
                 stop.check()?;
                 self.add(kind, id, raw)
             }) {
-                match error.is_damage() {
+                match error.is_of_one_object() {
                     true => failed.push((id, error)),
                     false => return Err(error),
                 }
