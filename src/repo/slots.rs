@@ -1,6 +1,7 @@
 //! Key slots: which passphrases open the repository, and in which role.
 
 use super::Repository;
+use super::threads::each_at_once;
 use crate::crypto::{Keyring, Passphrase, Role};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::config::Config;
@@ -10,9 +11,16 @@ use crate::id::Id16;
 use crate::report::{Event, Observer};
 use crate::storage::{PutOptions, Storage};
 use crate::units::Time;
+use std::collections::BinaryHeap;
 
-/// More slots than this are not tried: each costs 64 MiB and a tenth of a second.
-const MAX_SLOTS: usize = 256;
+/// Passphrases are tried on so many slots, the oldest first: each costs 64 MiB and a tenth of a second.
+const MAX_TRIALS: usize = 256;
+/// So many objects below `keys/` are looked at, the oldest, with one request each; bounds memory to a MiB.
+const MAX_LISTED: usize = 4096;
+/// Requests at a time.
+const READERS: usize = 4;
+/// Shorter objects are no slots.
+const MIN_SLOT: u64 = 64;
 
 /// The object key of a slot.
 pub(crate) fn key_of(slot: &Id16) -> String {
@@ -69,31 +77,117 @@ fn put_slot(
     Ok(slot)
 }
 
-/// The slots that exist: id and object bytes. Damaged ones are reported and passed over.
-fn read_slots(storage: &dyn Storage) -> Result<Vec<(Id16, Result<Vec<u8>>)>> {
-    let mut ids = Vec::new();
+/// An object below `keys/` in the listing.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Listing {
+    modified: Time,
+    /// Its key without `keys/`.
+    name: String,
+    size: u64,
+}
+
+/// What is below `keys/` beside key slots. Whoever may put objects can put it there.
+#[derive(Clone, Debug)]
+pub struct OtherKey {
+    /// Its key without `keys/`.
+    pub name: String,
+    /// Why it is no key slot.
+    pub why: String,
+    /// It may be a slot: it cannot be read now, or holds one under another name.
+    pub doubtful: bool,
+}
+
+/// What is below `keys/`.
+#[derive(Clone, Debug, Default)]
+pub struct KeyObjects {
+    /// The slots, oldest first.
+    pub slots: Vec<Slot>,
+    /// The rest.
+    pub others: Vec<OtherKey>,
+    /// Objects beyond [`MAX_LISTED`], the youngest, that were not looked at.
+    pub more: u64,
+}
+
+/// What was removed.
+#[derive(Clone, Debug)]
+pub enum RemovedKey {
+    /// A key.
+    Slot(Slot),
+    /// An object that was none: its name.
+    Other(String),
+}
+
+/// The oldest objects below `keys/`, oldest first, and how many more there are. Those who plant objects later do not
+/// get in front of the slots that were there.
+fn list_slots(storage: &dyn Storage) -> Result<(Vec<Listing>, u64)> {
+    let (mut oldest, mut more) = (BinaryHeap::new(), 0);
     storage
         .list("keys/", &mut |object| {
-            if let Some(id) = object
-                .key
-                .strip_prefix("keys/")
-                .and_then(|rest| rest.parse().ok())
-            {
-                ids.push(id);
+            if let Some(name) = object.key.strip_prefix("keys/") {
+                oldest.push(Listing {
+                    modified: object.modified,
+                    name: name.to_owned(),
+                    size: object.size,
+                });
+            }
+            if oldest.len() > MAX_LISTED {
+                oldest.pop();
+                more += 1;
             }
             Ok(())
         })
         .context(|| "listing key slots")?;
-    ids.truncate(MAX_SLOTS);
-    let mut slots = Vec::new();
-    for id in ids {
-        match storage.get(&key_of(&id), MAX_SLOT as u64) {
-            Err(e) if e.kind() == Kind::ObjectMissing => {}
-            Err(e) if e.kind() != Kind::Damaged => return Err(e.context("reading key slots")),
-            other => slots.push((id, other)),
+    Ok((oldest.into_sorted_vec(), more))
+}
+
+impl Listing {
+    /// The slot's id, if name and length can be those of one.
+    fn id(&self) -> Result<Id16> {
+        let id = self.name.parse();
+        match (id, MIN_SLOT..=MAX_SLOT as u64) {
+            (Ok(id), lengths) if lengths.contains(&self.size) => Ok(id),
+            (Ok(_), _) => Err(Error::damaged(format!(
+                "it has {} bytes, which no key slot has",
+                self.size
+            ))),
+            (Err(_), _) => Err(Error::damaged("its name is no key's")),
         }
     }
-    Ok(slots)
+}
+
+/// The bytes of a slot; `None` if it has gone since it was listed.
+fn read_slot(storage: &dyn Storage, id: &Id16) -> Result<Option<Vec<u8>>> {
+    match storage.get(&key_of(id), MAX_SLOT as u64) {
+        Err(e) if e.kind() == Kind::ObjectMissing => Ok(None),
+        other => other.map(Some).context(|| "reading key slots"),
+    }
+}
+
+/// Reads the slots of `listed` and hands each to `each`, in order, until that gives `false`: listing, object id and
+/// bytes, or why it is none. What cannot be one by name or length costs no request.
+fn each_slot(
+    storage: &dyn Storage,
+    listed: &[Listing],
+    each: &mut dyn FnMut(&Listing, Result<(Id16, Vec<u8>)>) -> Result<bool>,
+) -> Result<()> {
+    for some in listed.chunks(READERS) {
+        let read = |listing: &Listing| -> Result<Option<(Id16, Vec<u8>)>> {
+            let id = listing.id()?;
+            Ok(read_slot(storage, &id)?.map(|bytes| (id, bytes)))
+        };
+        for (listing, slot) in some.iter().zip(each_at_once(READERS, some, &read)) {
+            let slot = match slot {
+                Ok(None) => continue,
+                Ok(Some(slot)) => Ok(slot),
+                Err(e) if e.is_of_one_object() => Err(e),
+                Err(e) => return Err(e),
+            };
+            if !each(listing, slot)? {
+                return Ok(());
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Tries `passphrase` on every slot.
@@ -103,20 +197,30 @@ pub(crate) fn open_any(
     passphrase: &Passphrase,
     observer: &dyn Observer,
 ) -> Result<(Id16, Keyring)> {
-    let mut worst: Option<Error> = None;
-    let slots = read_slots(storage)?;
-    let count = slots.len();
-    for (id, bytes) in slots {
-        let opened = bytes.and_then(|b| keyslot::open(&b, config, passphrase));
-        match opened {
-            Ok((_, keyring)) => return Ok((id, keyring)),
+    let (mut opened, mut worst) = (None, None);
+    let (mut count, mut trials) = (0, 0);
+    let (listed, _) = list_slots(storage)?;
+    each_slot(storage, &listed, &mut |listing, slot| {
+        count += 1;
+        // The clear part first: only what is a slot costs a trial.
+        let tried = slot.and_then(|(id, bytes)| {
+            Slot::decode(&bytes)?;
+            trials += 1;
+            keyslot::open(&bytes, config, passphrase).map(|(_, keyring)| (id, keyring))
+        });
+        match tried {
+            Ok(found) => opened = Some(found),
             Err(e) if e.kind() == Kind::PassphraseWrong => {}
             Err(e) => {
-                let e = e.context(format!("key slot {id}"));
+                let e = e.context(format!("key slot {}", listing.name));
                 observer.event(Event::Debug(&e.to_string()));
                 worst.get_or_insert(e);
             }
         }
+        Ok(opened.is_none() && trials < MAX_TRIALS)
+    })?;
+    if let Some(found) = opened {
+        return Ok(found);
     }
     if let Some(e) = worst {
         return Err(e);
@@ -125,11 +229,16 @@ pub(crate) fn open_any(
         return Err(Error::damaged("the repository has no key slot, so no passphrase can open it")
             .hint("restore an object below keys/ from a versioned bucket or another copy of the repository"));
     }
-    Err(Error::new(
-        Kind::PassphraseWrong,
-        "the passphrase opens none of the repository's key slots",
-    )
-    .hint("check the passphrase; nothing can open a repository without it"))
+    let text = match trials < MAX_TRIALS {
+        true => "the passphrase opens none of the repository's key slots".to_owned(),
+        false => {
+            format!(
+                "the passphrase opens none of the {MAX_TRIALS} oldest of the repository's key slots"
+            )
+        }
+    };
+    Err(Error::new(Kind::PassphraseWrong, text)
+        .hint("check the passphrase; nothing can open a repository without it"))
 }
 
 impl Repository {
@@ -143,17 +252,39 @@ impl Repository {
 
     /// All key slots, oldest first, by their clear part. Full keys only.
     pub fn keys(&self) -> Result<Vec<Slot>> {
+        Ok(self.key_objects()?.slots)
+    }
+
+    /// What is below `keys/`: the slots by their clear part, and what is none. Full keys only.
+    pub fn key_objects(&self) -> Result<KeyObjects> {
         self.require_full("listing keys")?;
-        let mut infos = Vec::new();
-        for (id, bytes) in read_slots(&*self.storage)? {
-            infos.push(
-                bytes
-                    .and_then(|b| Slot::decode(&b))
-                    .context(|| format!("key slot {id}"))?,
-            );
-        }
-        infos.sort_by_key(|info| (info.created, info.id));
-        Ok(infos)
+        let (listed, more) = list_slots(&*self.storage)?;
+        let mut found = KeyObjects {
+            more,
+            ..KeyObjects::default()
+        };
+        each_slot(&*self.storage, &listed, &mut |listing, slot| {
+            let decoded = slot.and_then(|(id, bytes)| Ok((id, Slot::decode(&bytes)?)));
+            let (why, doubtful) = match decoded {
+                Ok((id, slot)) if slot.id == id => {
+                    found.slots.push(slot);
+                    return Ok(true);
+                }
+                Ok((_, slot)) => (format!("it holds the slot of key {}", slot.id), true),
+                Err(e) => (
+                    e.message(),
+                    !e.is_damage() && e.kind() != Kind::NotRepository,
+                ),
+            };
+            found.others.push(OtherKey {
+                name: listing.name.clone(),
+                why,
+                doubtful,
+            });
+            Ok(true)
+        })?;
+        found.slots.sort_by_key(|slot| (slot.created, slot.id));
+        Ok(found)
     }
 
     /// Adds a key slot for another passphrase. A writer gets a domain of its own.
@@ -170,15 +301,28 @@ impl Repository {
         }
     }
 
-    /// Removes the slot whose id starts with `prefix`. The slot in use, and the last full one, are refused.
-    pub fn remove_key(&self, prefix: &str) -> Result<Slot> {
+    /// Removes the slot, or other object below `keys/`, whose name starts with `prefix`. The slot in use, the last full
+    /// one, and what may be a slot are refused.
+    pub fn remove_key(&self, prefix: &str) -> Result<RemovedKey> {
         self.require_full("removing a key")?;
-        let slots = self.keys()?;
-        let mut matching = slots
-            .iter()
-            .filter(|s| !prefix.is_empty() && s.id.hex().starts_with(prefix));
-        let found = match (matching.next(), matching.next()) {
-            (Some(one), None) => one.clone(),
+        let objects = self.key_objects()?;
+        let begins = |name: &str| !prefix.is_empty() && name.starts_with(prefix);
+        let slots = objects.slots.iter().filter(|s| begins(&s.id.hex()));
+        let others = objects.others.iter().filter(|o| begins(&o.name));
+        let mut matching = slots.map(Ok).chain(others.map(Err));
+        let (name, removed) = match (matching.next(), matching.next()) {
+            (Some(Ok(slot)), None) => {
+                self.refuse_needed(slot, &objects.slots)?;
+                (slot.id.hex(), RemovedKey::Slot(slot.clone()))
+            }
+            (Some(Err(other)), None) if other.doubtful => {
+                return Err(Error::usage(format!(
+                    "the object keys/{} may be a key: {}",
+                    other.name, other.why
+                ))
+                .hint("remove it with the storage's own tools if you know better"));
+            }
+            (Some(Err(other)), None) => (other.name.clone(), RemovedKey::Other(other.name.clone())),
             (None, _) => return Err(Error::usage(format!("no key slot has the id {prefix}"))),
             _ => {
                 return Err(Error::usage(format!(
@@ -186,19 +330,24 @@ impl Repository {
                 )));
             }
         };
-        if found.id == self.slot {
+        self.storage
+            .delete(&format!("keys/{name}"))
+            .context(|| format!("removing key slot {name}"))?;
+        Ok(removed)
+    }
+
+    /// The slot in use, and the last full one.
+    fn refuse_needed(&self, slot: &Slot, all: &[Slot]) -> Result<()> {
+        if slot.id == self.slot {
             return Err(
-                Error::usage(format!("key slot {} is the one in use", found.id.short()))
+                Error::usage(format!("key slot {} is the one in use", slot.id.short()))
                     .hint("open the repository with another full key to remove it"),
             );
         }
-        if found.role == Role::Full && slots.iter().filter(|s| s.role == Role::Full).count() < 2 {
+        if slot.role == Role::Full && all.iter().filter(|s| s.role == Role::Full).count() < 2 {
             return Err(Error::usage("the last full key cannot be removed"));
         }
-        self.storage
-            .delete(&key_of(&found.id))
-            .context(|| format!("removing key slot {}", found.id))?;
-        Ok(found)
+        Ok(())
     }
 
     /// Replaces the slot in use by one for `passphrase`: the new slot is put and opened before the old one goes.
@@ -214,3 +363,6 @@ impl Repository {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

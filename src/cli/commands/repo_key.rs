@@ -6,13 +6,14 @@ use crate::crypto::Role;
 use crate::error::Result;
 use crate::format::keyslot::Slot;
 use crate::id::Id16;
-use crate::report::text::{Align, table};
+use crate::repo::slots::{OtherKey, RemovedKey};
+use crate::report::text::{Align, plural, table};
 use serde_json::{Value, json};
 
 /// Lists the keys.
 pub fn list(session: &Session) -> Result<Outcome> {
     let repo = super::open(session)?;
-    let slots = repo.keys()?;
+    let found = repo.key_objects()?;
     let in_use = repo.slot();
     let row = |slot: &Slot| {
         vec![
@@ -34,9 +35,32 @@ pub fn list(session: &Session) -> Result<Outcome> {
         ("In use", Align::Left),
         ("Label", Align::Left),
     ];
+    let mut lines: Vec<String> = found
+        .others
+        .iter()
+        .map(|o| match o.doubtful {
+            true => format!("The object keys/{} may be a key: {}.", o.name, o.why),
+            false => format!(
+                "The object keys/{} is no key: {}; `corso repo key remove {0}` removes it.",
+                o.name, o.why
+            ),
+        })
+        .collect();
+    if found.more > 0 {
+        lines.push(format!(
+            "There are {} below keys/, the youngest, that were not looked at: somebody else writes to this place.",
+            plural(found.more, "more object", "more objects")
+        ));
+    }
+    let other = |o: &OtherKey| json!({ "name": o.name, "why": o.why, "doubtful": o.doubtful });
     Ok(Outcome {
-        text: table(&columns, &slots.iter().map(row).collect::<Vec<_>>()),
-        json: json!({ "keys": slots.iter().map(|s| describe(s, in_use)).collect::<Vec<_>>() }),
+        text: table(&columns, &found.slots.iter().map(row).collect::<Vec<_>>()),
+        json: json!({
+            "keys": found.slots.iter().map(|s| describe(s, in_use)).collect::<Vec<_>>(),
+            "others": found.others.iter().map(other).collect::<Vec<_>>(),
+            "more": found.more,
+        }),
+        lines,
         ..Outcome::default()
     })
 }
@@ -69,10 +93,19 @@ pub fn add(session: &Session, flags: &KeyAdd) -> Result<Outcome> {
 /// Removes a key.
 pub fn remove(session: &Session, flags: &KeyRemove) -> Result<Outcome> {
     let repo = super::open(session)?;
-    let slot = repo.remove_key(&flags.key)?;
+    let (json, line) = match repo.remove_key(&flags.key)? {
+        RemovedKey::Slot(slot) => (
+            describe(&slot, repo.slot()),
+            format!("Removed key {}.", slot.id.short()),
+        ),
+        RemovedKey::Other(name) => (
+            json!({ "name": name }),
+            format!("Removed the object keys/{name}, which was no key."),
+        ),
+    };
     Ok(Outcome {
-        json: json!({ "removed": describe(&slot, repo.slot()) }),
-        lines: vec![format!("Removed key {}.", slot.id.short())],
+        json: json!({ "removed": json }),
+        lines: vec![line],
         ..Outcome::default()
     })
 }

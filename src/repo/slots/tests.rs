@@ -1,0 +1,74 @@
+//! What others put below `keys/` keeps nobody out, and can be removed.
+
+use super::*;
+use crate::ops::testing::World;
+use crate::report::Silent;
+
+fn plant(world: &World, name: &str, bytes: &[u8]) {
+    let key = format!("keys/{name}");
+    world
+        .storage
+        .put(&key, bytes, &PutOptions::default())
+        .unwrap();
+}
+
+fn opens(world: &World, passphrase: &str) -> Result<Id16> {
+    let repo = &world.repo;
+    let pass = Passphrase::new(passphrase);
+    open_any(&*world.storage, &repo.config_bytes, &pass, &Silent).map(|(id, _)| id)
+}
+
+#[test]
+fn rubbish_is_listed_and_can_be_removed() {
+    let world = World::small();
+    let low = "0".repeat(32);
+    plant(&world, &low, &[0; 300]);
+    plant(&world, "stranger", b"hello");
+    plant(&world, &"1".repeat(32), &vec![1; MAX_SLOT + 1]);
+    let found = world.repo.key_objects().unwrap();
+    assert_eq!((found.slots.len(), found.others.len()), (1, 3));
+    assert_eq!(world.repo.keys().unwrap().len(), 1);
+    for name in [low.as_str(), "stranger", "11111"] {
+        let removed = world.repo.remove_key(name).unwrap();
+        assert!(matches!(removed, RemovedKey::Other(_)), "{removed:?}");
+    }
+    assert_eq!(world.keys("keys/").len(), 1);
+    let own = world.repo.slot().hex();
+    assert!(world.repo.remove_key(&own).is_err());
+}
+
+#[test]
+fn planted_objects_hide_no_slot() {
+    let world = World::small();
+    // Names that come before any slot's, of a length that a slot has.
+    for n in 0..300u32 {
+        plant(&world, &format!("{n:032x}"), &[7; 300]);
+    }
+    assert_eq!(opens(&world, "full").unwrap(), world.repo.slot());
+    assert_eq!(world.repo.keys().unwrap().len(), 1);
+}
+
+#[test]
+fn older_slots_are_tried_first_and_only_so_many_objects_are_looked_at() {
+    let world = World::small();
+    world.storage.advance(std::time::Duration::from_secs(10));
+    for n in 0..MAX_LISTED + 10 {
+        plant(&world, &format!("{n:032x}"), b"short");
+    }
+    let (listed, more) = list_slots(&*world.storage).unwrap();
+    assert_eq!((listed.len(), more), (MAX_LISTED, 11));
+    assert_eq!(listed[0].name, world.repo.slot().hex());
+    let before = world.storage.usage();
+    assert!(opens(&world, "full").is_ok());
+    assert_eq!(world.storage.usage().since(&before).get, 1);
+}
+
+#[test]
+fn what_may_be_a_slot_is_not_removed() {
+    let world = World::small();
+    let slot = world.storage.contents()[&key_of(&world.repo.slot())].clone();
+    let name = "2".repeat(32);
+    plant(&world, &name, &slot);
+    let refused = world.repo.remove_key(&name).unwrap_err();
+    assert!(refused.to_string().contains("may be a key"), "{refused}");
+}
