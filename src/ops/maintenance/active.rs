@@ -10,8 +10,8 @@ use crate::format::container::{
     INDEX_HEADER_LEN, ObjectKey, SEALED_HEADER_LEN, TRAILER_LEN, Trailer,
 };
 use crate::id::{Id, Id16};
-use crate::repo::pack_key;
 use crate::repo::protocol::Grace;
+use crate::repo::{Repository, pack_key};
 use std::collections::HashSet;
 
 /// Runs that put an index object less than a grace period ago and have no snapshot.
@@ -68,7 +68,7 @@ fn find(look: &Look, grace: Grace) -> Result<HashSet<Id16>> {
 
 /// The run in an object's trailer; `None` if the object is damaged or gone.
 fn run_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Option<Id16>> {
-    match trailer_of(look, key, header_len, size) {
+    match trailer_of(&look.repo, key, header_len, size) {
         Ok(trailer) => Ok(Some(trailer.run)),
         Err(e) if e.is_damage() => Ok(None),
         Err(e) => Err(e),
@@ -76,8 +76,8 @@ fn run_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Option
 }
 
 /// The domain that a pack of `size` bytes is of, by its sealed trailer; `None` if that cannot be told.
-pub fn domain_of(look: &Look, pack: &Id, size: u64) -> Result<Option<Id16>> {
-    match trailer_of(look, &pack_key(pack), SEALED_HEADER_LEN, size) {
+pub fn domain_of(repo: &Repository, pack: &Id, size: u64) -> Result<Option<Id16>> {
+    match trailer_of(repo, &pack_key(pack), SEALED_HEADER_LEN, size) {
         Ok(trailer) => Ok(Some(trailer.writer)),
         Err(e) if e.is_of_one_object() || e.kind() == Kind::RoleNeeded => Ok(None),
         Err(e) => Err(e),
@@ -85,16 +85,16 @@ pub fn domain_of(look: &Look, pack: &Id, size: u64) -> Result<Option<Id16>> {
 }
 
 /// Two small requests.
-fn trailer_of(look: &Look, key: &str, header_len: usize, size: u64) -> Result<Trailer> {
+fn trailer_of(repo: &Repository, key: &str, header_len: usize, size: u64) -> Result<Trailer> {
     let read = || -> Result<Trailer> {
-        let storage = &look.repo.storage;
+        let storage = &repo.storage;
         let from = size
             .checked_sub(TRAILER_LEN as u64)
             .ok_or_else(|| Error::damaged("too short"))?;
         let header = storage.get_range(key, 0, header_len as u64)?;
         let tail = storage.get_range(key, from, TRAILER_LEN as u64)?;
-        let object = ObjectKey::from_header(&header, &look.repo.keyring)?;
+        let object = ObjectKey::from_header(&header, &repo.keyring)?;
         object.open_trailer(&tail, size)
     };
-    look.repo.patience.judge(key, read())
+    repo.patience.judge(key, read())
 }

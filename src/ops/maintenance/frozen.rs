@@ -92,11 +92,7 @@ impl Spared {
         if look.frozen.is_empty() {
             return Ok(Spared(spared));
         }
-        let frozen = |n: &u32| {
-            look.table
-                .pack(*n)
-                .is_some_and(|p| look.frozen.has(&p.domain))
-        };
+        let frozen = |n: &u32| look.is_frozen(*n);
         for (object, packs) in look.base.objects() {
             if packs.iter().any(frozen) {
                 spared.insert(*object);
@@ -113,7 +109,8 @@ impl Spared {
             .iter()
             .filter(|(id, _)| named.contains(id))
         {
-            let mut numbers = look.table.numbers(pack).peekable();
+            let own = |n: &u32| !look.table.foreign(*n);
+            let mut numbers = look.table.numbers(pack).filter(own).peekable();
             let stays = match numbers.peek() {
                 Some(_) => numbers.any(|n| frozen(&n)),
                 None => look.may_be_frozen(pack, *size)?,
@@ -132,12 +129,18 @@ impl Spared {
 }
 
 impl Look {
+    /// Is pack `number` of a frozen domain?
+    pub fn is_frozen(&self, number: u32) -> bool {
+        let pack = self.table.pack(number);
+        pack.is_some_and(|p| self.frozen.has(&p.domain))
+    }
+
     /// May a pack that no index object names be of a frozen domain? Its trailer tells.
     pub fn may_be_frozen(&self, pack: &Id, size: u64) -> Result<bool> {
         if self.frozen.is_empty() {
             return Ok(false);
         }
-        let domain = domain_of(self, pack, size)?;
+        let domain = domain_of(&self.repo, pack, size)?;
         Ok(domain.is_none_or(|domain| self.frozen.has(&domain)))
     }
 }

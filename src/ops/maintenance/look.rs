@@ -1,8 +1,9 @@
 //! One look at the whole repository: tombstones, then snapshots, then every index object, then packs.
 
+use super::active::domain_of;
 use super::frozen::{self, Frozen};
 use super::marks::{Marker, Marks};
-use super::table::Table;
+use super::table::{Stray, Table};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::container::Header;
 use crate::id::{Id, Id16};
@@ -14,12 +15,41 @@ use crate::repo::pack_key;
 use crate::repo::protocol::{View, Viewer, list_names, list_packs};
 use crate::repo::reader::Reader;
 use crate::repo::snapshots::Snapshot;
+use crate::repo::threads::each_at_once;
+use crate::report::text::plural;
 use crate::report::{Event, Observer, Stop};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// How often a look begins again because an object in it was gone when it was read.
 const MAX_RETAKES: usize = 5;
+
+/// Index objects speak for packs of their own domain only: where those of several domains name a pack, its sealed
+/// trailer says whose it is. Two small requests for each; one that cannot be asked stays disputed, and is left alone.
+fn settle(repo: &Repository, table: &mut Table, observer: &dyn Observer) -> Result<()> {
+    let contested = table.contested();
+    let ask = |pack: &Stray| domain_of(repo, &pack.name, pack.size);
+    let owners = each_at_once(repo.threads.fetchers, &contested, &ask);
+    let mut told: BTreeMap<Id16, u64> = BTreeMap::new();
+    for (pack, owner) in contested.iter().zip(owners) {
+        if let Some(owner) = owner? {
+            for claimant in table.settle(pack, &owner) {
+                *told.entry(claimant).or_default() += 1;
+            }
+        }
+    }
+    for (claimant, n) in told {
+        let whose = match claimant == Id16::ZERO {
+            true => "the full keys".to_owned(),
+            false => format!("writer {}", claimant.short()),
+        };
+        observer.event(Event::Warning(&format!(
+            "index objects of {whose} name {} of others, which is ignored; who has that key may be up to no good: consider removing it",
+            plural(n, "pack", "packs")
+        )));
+    }
+    Ok(())
+}
 
 /// Is it only one backup that cannot be read: damaged, out of reach, or of keys or a format that are not held?
 fn concerns_the_object(error: &Error) -> bool {
@@ -92,6 +122,7 @@ impl Look {
             let dead = view.dead_packs.contains(&name);
             table.list(name, object.size, object.modified, dead);
         })?;
+        settle(repo, &mut table, observer)?;
         let (mut snapshots, mut unreadable) = (Vec::new(), Vec::new());
         if with_snapshots(&view) {
             for id in names {

@@ -20,12 +20,7 @@ pub fn choose(look: &Look, gone: &HashSet<Id>) -> Vec<Id> {
         if !look.view.index.contains(object) {
             continue;
         }
-        let frozen = |n: &u32| {
-            look.table
-                .pack(*n)
-                .is_some_and(|p| look.frozen.has(&p.domain))
-        };
-        if packs.iter().any(frozen) {
+        if packs.iter().any(|n| look.is_frozen(*n)) {
             continue;
         }
         let doomed = |n: &u32| {

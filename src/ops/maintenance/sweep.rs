@@ -286,7 +286,8 @@ pub fn delete(
         .base
         .objects()
         .filter(|(object, _)| !index.contains(object) || deleter.refused.contains(object))
-        .flat_map(|(_, packs)| packs.iter().filter_map(|n| look.table.pack(*n)))
+        .flat_map(|(_, packs)| packs.iter().filter(|n| !look.table.foreign(**n)))
+        .filter_map(|n| look.table.pack(*n))
         .map(|pack| pack.name)
         .filter(|name| going.contains(name))
         .collect();

@@ -1,9 +1,10 @@
 //! What maintenance knows of each pack: which index objects name it, whether it exists, and since when.
 
-use crate::id::Id;
+use crate::id::{Id, Id16};
 use crate::index::{Base, Pack};
 use crate::repo::protocol::View;
 use crate::units::Time;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// Named by some index object that exists.
@@ -16,6 +17,8 @@ const DEAD: u8 = 4;
 const EXISTS: u8 = 8;
 /// Index objects disagree about it: it is left alone.
 const DISPUTED: u8 = 16;
+/// Said by an index object of a domain that it is not of.
+const FOREIGN: u8 = 32;
 
 /// A pack that exists and that no index object names.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +46,8 @@ pub struct Table {
     pub bytes: u64,
     /// How many packs exist.
     pub count: u64,
+    /// Packs that exist and about which index objects disagree.
+    contested: Vec<Stray>,
 }
 
 impl Table {
@@ -73,6 +78,7 @@ impl Table {
             buried: Vec::new(),
             bytes: 0,
             count: 0,
+            contested: Vec::new(),
         };
         table.mark_disputed();
         table
@@ -92,7 +98,7 @@ impl Table {
     /// Takes one pack of the listing.
     pub fn list(&mut self, name: Id, size: u64, modified: Time, dead: bool) {
         (self.bytes, self.count) = (self.bytes + size, self.count + 1);
-        let mut named = false;
+        let (mut named, mut contested) = (false, false);
         let from = self
             .by_name
             .partition_point(|&n| self.name(n).is_some_and(|other| other < name));
@@ -105,9 +111,17 @@ impl Table {
                         self.modified[number as usize] = modified.0;
                     }
                     named |= self.flag(number, NAMED);
+                    contested |= self.flag(number, DISPUTED);
                 }
                 _ => break,
             }
+        }
+        if contested {
+            self.contested.push(Stray {
+                name,
+                size,
+                modified,
+            });
         }
         match (dead, named) {
             (true, _) => self.buried.push((name, size)),
@@ -118,6 +132,46 @@ impl Table {
             }),
             _ => {}
         }
+    }
+
+    /// Packs that exist and that index objects of several domains name. Packs say themselves whose they are.
+    pub fn contested(&self) -> Vec<Stray> {
+        let several = |s: &&Stray| {
+            let mut domains = self.domains(&s.name);
+            let first = domains.next();
+            domains.any(|d| Some(d) != first)
+        };
+        self.contested.iter().filter(several).copied().collect()
+    }
+
+    fn domains(&self, name: &Id) -> impl Iterator<Item = Id16> + '_ {
+        let numbers = self.numbers(name).filter(|n| self.flag(*n, NAMED));
+        numbers.filter_map(|n| self.base.pack(n).map(|p| p.domain))
+    }
+
+    /// `pack` is of `owner`: what index objects of other domains say of it does not count. Gives those domains.
+    pub fn settle(&mut self, pack: &Stray, owner: &Id16) -> BTreeSet<Id16> {
+        let numbers: Vec<u32> = self.numbers(&pack.name).collect();
+        let (own, foreign): (Vec<u32>, Vec<u32>) = numbers
+            .into_iter()
+            .filter(|n| self.flag(*n, NAMED))
+            .partition(|n| self.base.pack(*n).is_some_and(|p| p.domain == *owner));
+        for n in &foreign {
+            self.flags[*n as usize] &= !(NAMED | ALIVE | DISPUTED);
+            self.flags[*n as usize] |= FOREIGN;
+        }
+        match own.as_slice() {
+            [] if !foreign.iter().any(|n| self.dead(*n)) => self.strays.push(*pack),
+            [one] => self.flags[*one as usize] &= !DISPUTED,
+            _ => {}
+        }
+        let of = |n: &u32| self.base.pack(*n).map(|p| p.domain);
+        foreign.iter().filter_map(of).collect()
+    }
+
+    /// Is it what an index object says of a pack of another domain? Then it says nothing.
+    pub fn foreign(&self, number: u32) -> bool {
+        self.flag(number, FOREIGN)
     }
 
     /// Pack `number`.

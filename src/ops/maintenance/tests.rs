@@ -1,6 +1,7 @@
 //! Maintenance on the memory storage with its own clock. How runs interleave is checked elsewhere.
 
 mod big;
+mod claims;
 mod frozen;
 mod locks;
 mod looks;

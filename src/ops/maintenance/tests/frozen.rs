@@ -162,7 +162,7 @@ fn packs_that_nothing_names_stay_if_they_may_be_of_the_frozen_domain() {
     let world = &shared.world;
     // Its index is lost: its backup cannot be walked, and its packs look like rubbish.
     let theirs = shared.of_writer();
-    let (index, packs): (Vec<_>, BTreeSet<_>) =
+    let (index, packs): (BTreeSet<String>, BTreeSet<String>) =
         theirs.into_iter().partition(|k| k.starts_with("index/"));
     index.iter().for_each(|key| world.remove(key));
     for _ in 0..3 {
