@@ -96,7 +96,7 @@ impl Mender<'_> {
 
     fn stays(&self, content: &Content) -> Result<bool> {
         for piece in &content.pieces {
-            if self.health.held(&self.writer, &piece.chunk)? != Held::Yes {
+            if !self.is_sure(&piece.chunk)? {
                 return Ok(false);
             }
             if let Some(depth) = content.depth.checked_sub(1) {
@@ -177,19 +177,25 @@ impl Mender<'_> {
         Ok(())
     }
 
-    /// Is the chunk in a pack that stays? If it is in another only, it is stored anew.
+    /// Can the run rely on this chunk? Its view is younger than what is known of packs, and counts; what is known to be
+    /// damaged does not get better.
+    fn is_sure(&self, id: &Id) -> Result<bool> {
+        Ok(self.run.has(id)? && self.health.held(&self.writer, id)? == Held::Yes)
+    }
+
+    /// Is the chunk in a pack that stays? If it is in another only, it is stored anew. What seemed to be nowhere may have
+    /// come back, or have moved: it counts as lost if it cannot be read.
     fn secure(&self, id: &Id) -> Result<bool> {
-        match self.health.held(&self.writer, id)? {
-            Held::Yes => Ok(true),
-            Held::No => Ok(false),
-            Held::Dying => match self.chunks.get(id) {
-                Ok(raw) => {
-                    self.run.wait_for_room()?;
-                    self.run.chunk(ObjectKind::Data, id, &raw).map(|_| true)
-                }
-                Err(e) if e.is_damage() => Ok(false),
-                Err(e) => Err(e),
-            },
+        if self.is_sure(id)? {
+            return Ok(true);
+        }
+        match self.chunks.get(id) {
+            Ok(raw) => {
+                self.run.wait_for_room()?;
+                self.run.chunk(ObjectKind::Data, id, &raw).map(|_| true)
+            }
+            Err(e) if e.is_damage() => Ok(false),
+            Err(e) => Err(e),
         }
     }
 

@@ -5,7 +5,7 @@
 
 use super::entry::{Cut, Mender};
 use super::{MAX_NAMES, in_time};
-use crate::error::{Error, Kind, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::format::entry::{FileKind, TreePath};
 use crate::format::record::Change;
 use crate::format::snapshot::{Manifest, Stats};
@@ -18,6 +18,7 @@ use crate::ops::repair::index::missing;
 use crate::ops::survey::{Health, Survey};
 use crate::repo::Repository;
 use crate::repo::chunks::Chunks;
+use crate::repo::reader::Reader;
 use crate::repo::records::Deletions;
 use crate::repo::run::{Publication, Run};
 use crate::repo::snapshots::Snapshot;
@@ -29,6 +30,8 @@ use std::sync::Arc;
 const TAG: &str = "repaired";
 /// Lost files that a manifest names.
 const MAX_UNREADABLE: usize = 1000;
+/// How often a look is taken anew because the index changed while something seemed to be missing.
+const MAX_LOOKS: usize = 3;
 /// How often a snapshot is made again because something that it relied on went away.
 const MAX_PASSES: usize = 3;
 
@@ -90,12 +93,60 @@ pub fn repair_snapshots(
     Ok(report)
 }
 
+/// A snapshot from which something seems to be missing, and how much.
+type Damaged = (Snapshot, Found);
+
+/// Looks, once more where something seems to be missing and the index has changed meanwhile; then mends.
 fn look(
     repo: &Arc<Repository>,
     options: &SnapshotsOptions,
     observer: &Arc<dyn Observer>,
     stop: &Stop,
 ) -> Result<SnapshotsReport> {
+    for last in (0..MAX_LOOKS).rev() {
+        let (survey, mut report, damaged) = walk(repo, options, observer, stop)?;
+        if !damaged.is_empty() && last > 0 && survey.is_stale(repo)? {
+            continue;
+        }
+        let health = Health::of(&survey);
+        for (snapshot, found) in damaged {
+            stop.check()?;
+            let mut mended = Mended {
+                old: snapshot.id,
+                new: None,
+                damaged: found.damaged,
+                unreadable: found.unreadable,
+            };
+            if options.holes && found.unreadable == 0 {
+                match replace(repo, &health, &snapshot, observer, stop) {
+                    Ok(Outcome::Replaced(new)) => mended.new = Some(new),
+                    Ok(Outcome::NothingLeft) => {}
+                    // What was missing has come back since.
+                    Ok(Outcome::Whole) => continue,
+                    // It may be whole: nothing is cut out of it.
+                    Err(e) if e.is_unreadable() => {
+                        mended.unreadable += 1;
+                        let text = format!("backup {} stays as it is: {e}", snapshot.id.short());
+                        observer.event(Event::Warning(&text));
+                    }
+                    Err(e) => return Err(e),
+                }
+            }
+            report.damaged.push(mended);
+        }
+        return Ok(report);
+    }
+    Err(Error::failed("no look was taken"))
+}
+
+/// Walks the snapshots on one survey.
+fn walk(
+    repo: &Arc<Repository>,
+    options: &SnapshotsOptions,
+    observer: &Arc<dyn Observer>,
+    stop: &Stop,
+) -> Result<(Survey, SnapshotsReport, Vec<Damaged>)> {
+    let mut damaged = Vec::new();
     let mut report = SnapshotsReport::default();
     let mut listed = repo.list_snapshots()?;
     listed.retain(|l| options.snapshots.is_empty() || options.snapshots.contains(&l.id));
@@ -119,31 +170,12 @@ fn look(
         };
         report.snapshots += 1;
         let found = enter(&mut trees, &snapshot, &mut report)?;
-        if found.damaged == 0 {
-            continue;
+        if found.damaged > 0 {
+            damaged.push((snapshot, found));
         }
-        let mut mended = Mended {
-            old: snapshot.id,
-            new: None,
-            damaged: found.damaged,
-            unreadable: found.unreadable,
-        };
-        if options.holes && found.unreadable == 0 {
-            let chunks = trees.reader(snapshot.manifest.writer, snapshot.manifest.domain_epoch)?;
-            match replace(repo, &health, &*chunks, &snapshot, observer, stop) {
-                Ok(new) => mended.new = new,
-                // It may be whole: nothing is cut out of it.
-                Err(e) if e.is_unreadable() => {
-                    mended.unreadable += 1;
-                    let text = format!("backup {} stays as it is: {e}", snapshot.id.short());
-                    observer.event(Event::Warning(&text));
-                }
-                Err(e) => return Err(e),
-            }
-        }
-        report.damaged.push(mended);
     }
-    Ok(report)
+    drop(trees);
+    Ok((survey, report, damaged))
 }
 
 /// A run takes over what the index names: what it names must be there.
@@ -181,33 +213,44 @@ fn enter(
     Ok(found)
 }
 
-/// Puts a snapshot without what is lost in the place of `old`. `None` if nothing of it is left: then it stays.
+/// What became of a snapshot under repair.
+enum Outcome {
+    /// This one, without what is lost, has taken its place.
+    Replaced(Id),
+    /// There is nothing of it to keep: it stays.
+    NothingLeft,
+    /// Nothing is missing from it any more: it stays.
+    Whole,
+}
+
+/// Puts a snapshot without what is lost in the place of `old`.
 fn replace(
     repo: &Arc<Repository>,
     health: &Health,
-    chunks: &dyn Chunks,
     old: &Snapshot,
     observer: &Arc<dyn Observer>,
     stop: &Stop,
-) -> Result<Option<Id>> {
+) -> Result<Outcome> {
     observer.event(Event::Phase("cutting out what is lost"));
     let m = &old.manifest;
     let keys = repo.keyring.domain(m.writer, m.domain_epoch)?;
     let run = Run::start_in(repo.clone(), keys, observer.clone(), stop.clone())?;
-    let made = make(repo, health, chunks, &run, m);
+    // With an index of its own, which it reads again where a chunk cannot be had: others go on meanwhile.
+    let made = Reader::new(repo.clone(), m.writer, m.domain_epoch, &**observer)
+        .and_then(|chunks| make(repo, health, &chunks, &run, m));
     run.close();
-    let Some(new) = made? else {
-        return Ok(None);
-    };
-    let pinned = repo
-        .records(Deletions::None, &**observer)?
-        .pins
-        .contains(&old.id);
-    if pinned {
-        repo.put_record(Change::Pin(new))?;
+    let outcome = made?;
+    if let Outcome::Replaced(new) = &outcome {
+        let pinned = repo
+            .records(Deletions::None, &**observer)?
+            .pins
+            .contains(&old.id);
+        if pinned {
+            repo.put_record(Change::Pin(*new))?;
+        }
+        forget::delete(repo, &[old.id], &**observer, stop)?;
     }
-    forget::delete(repo, &[old.id], &**observer, stop)?;
-    Ok(Some(new))
+    Ok(outcome)
 }
 
 fn make(
@@ -216,7 +259,7 @@ fn make(
     chunks: &dyn Chunks,
     run: &Run,
     old: &Manifest,
-) -> Result<Option<Id>> {
+) -> Result<Outcome> {
     for _ in 0..MAX_PASSES {
         run.take_loss();
         let mender = Mender {
@@ -225,27 +268,34 @@ fn make(
             chunks,
             run,
         };
-        let manifest = tree(&mender, old)?;
+        let (manifest, cut) = tree(&mender, old)?;
+        if cut == 0 {
+            return Ok(Outcome::Whole);
+        }
         if manifest.stats.entries == 0 {
-            return Ok(None);
+            return Ok(Outcome::NothingLeft);
         }
         run.flush()?;
         if run.take_loss() {
             continue;
         }
         let sealed = run.seal_snapshot(&manifest)?;
-        match run.put_snapshot(&sealed)? {
+        let whole = match run.put_snapshot(&sealed)? {
             Publication::None => continue,
-            Publication::InTime => {}
-            Publication::Late if run.look_again()? => {}
-            Publication::Late => {
-                // It may lack more than it says. The old one is still there.
-                let key = format!("snapshots/{}", sealed.name);
-                repo.storage().delete(&key)?;
-                continue;
+            Publication::InTime => Ok(true),
+            Publication::Late => run.look_again(),
+        };
+        match whole {
+            Ok(true) => return Ok(Outcome::Replaced(sealed.name)),
+            // It may lack more than it says. The old one is still there.
+            Ok(false) => withdraw(repo, &sealed.name)?,
+            Err(e) => {
+                return Err(match withdraw(repo, &sealed.name) {
+                    Ok(()) => e,
+                    Err(stays) => e.context(stays.message()),
+                });
             }
         }
-        return Ok(Some(sealed.name));
     }
     Err(Error::new(
         Kind::Changed,
@@ -254,8 +304,16 @@ fn make(
     .hint("nothing was deleted; try again while no maintenance runs"))
 }
 
-/// Builds the tree of what is left and the manifest that names it.
-fn tree(mender: &Mender<'_>, old: &Manifest) -> Result<Manifest> {
+/// Takes a snapshot back that came too late.
+fn withdraw(repo: &Repository, name: &Id) -> Result<()> {
+    let deleted = repo.storage().delete(&format!("snapshots/{name}"));
+    deleted.context(|| {
+        format!("backup {name} was written too late, may lack data, and could not be removed")
+    })
+}
+
+/// Builds the tree of what is left and the manifest that names it; gives also from how many places something was cut.
+fn tree(mender: &Mender<'_>, old: &Manifest) -> Result<(Manifest, u64)> {
     let platform = Platform::of(&old.platform);
     let mut lost: Vec<(TreePath, String)> = Vec::new();
     let mut count = 0;
@@ -325,7 +383,7 @@ fn tree(mender: &Mender<'_>, old: &Manifest) -> Result<Manifest> {
     if !manifest.tags.iter().any(|t| t == TAG) {
         manifest.tags.push(TAG.into());
     }
-    Ok(manifest)
+    Ok((manifest, count))
 }
 
 fn describe(cut: &Cut) -> String {

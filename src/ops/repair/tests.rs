@@ -1,5 +1,7 @@
 //! What can be mended is, nothing gets worse, and what is lost comes back from its source.
 
+mod holes;
+
 use super::*;
 use crate::id::Id;
 use crate::ops::check::{CheckOptions, CheckReport, Subset, check};
