@@ -13,6 +13,7 @@ pub use deleted::{Deleted, deleted, find};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::container::ObjectKind;
 use crate::format::entry::TreePath;
+use crate::format::record::Change;
 use crate::format::snapshot::Manifest;
 use crate::id::Id;
 use crate::index::Index;
@@ -21,7 +22,7 @@ use crate::repo::Repository;
 use crate::repo::chunks::Chunks;
 use crate::repo::nodes::NodeStore;
 use crate::repo::reader::Reader;
-use crate::repo::records::Deletion;
+use crate::repo::records::{Deletion, Deletions};
 use crate::repo::run::{Publication, Run, Written};
 use crate::repo::snapshots::SnapshotFilter;
 use crate::report::{Event, Observer, Stop};
@@ -42,6 +43,8 @@ pub struct UndeleteReport {
     pub deleted: String,
     /// The name that it has now.
     pub snapshot: String,
+    /// It was pinned when it was deleted, and is again.
+    pub pinned: bool,
     /// Chunks that were stored anew, because maintenance is about to delete their packs.
     pub copied_chunks: u64,
     /// What went to the storage.
@@ -90,13 +93,36 @@ pub fn undelete(
     }
     run.close();
     let name = outcome.context(|| format!("bringing back backup {}", deletion.snapshot.short()))?;
+    let pinned = pin_again(&repo, deletion, &name, &*work.observer).map_err(|e| {
+        e.context(format!(
+            "backup {} is back as {name}, and was pinned: pinning it again",
+            deletion.snapshot.short()
+        ))
+        .hint_instead(format!("pin it with `corso backup pin {}`", name.short()))
+    })?;
     Ok(UndeleteReport {
         deleted: deletion.snapshot.hex(),
         snapshot: name.hex(),
+        pinned,
         copied_chunks: work.copied.load(Ordering::Relaxed),
         written: run.written(),
         usage: repo.storage().usage().since(&usage),
     })
+}
+
+/// A pin names a backup by its id, which is another one now. Was it pinned?
+fn pin_again(
+    repo: &Repository,
+    deletion: &Deletion,
+    name: &Id,
+    observer: &dyn Observer,
+) -> Result<bool> {
+    let pins = repo.records(Deletions::None, observer)?.pins;
+    let pinned = pins.contains(&deletion.snapshot);
+    if pinned {
+        repo.put_record(Change::Pin(*name))?;
+    }
+    Ok(pinned)
 }
 
 /// A snapshot that was not deleted after all, or was brought back already.

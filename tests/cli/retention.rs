@@ -152,6 +152,17 @@ fn a_deleted_backup_comes_back() {
         none.stderr,
         "There are no deleted backups that can be brought back.\n"
     );
+
+    // Of two the first comes back, and is told; the other is there already.
+    corso.ok(&["backup", "delete", &ids[0]]);
+    let half = corso.fails(&["backup", "undelete", &ids[0], &ids[1]], 1);
+    assert!(half.stdout.trim().len() == 64, "{half:?}");
+    assert!(
+        half.stderr
+            .contains(&format!("Brought back backup {}", &ids[0][..8]))
+    );
+    assert!(half.stderr.contains("brought back already"), "{half:?}");
+    assert_eq!(listed(&corso).len(), 2);
 }
 
 #[test]

@@ -21,17 +21,31 @@ pub fn run(session: &Session, flags: &Undelete) -> Result<Outcome> {
         .collect::<Result<Vec<_>>>()?;
     let stop = session.stop()?;
     let (mut lines, mut reports, mut ids) = (Vec::new(), Vec::new(), Vec::new());
+    let mut failed = None;
     for deletion in &deletions {
         let observer = session.reporter.clone();
-        let report = undelete::undelete(repo.clone(), deletion, observer, stop)?;
+        let report = match undelete::undelete(repo.clone(), deletion, observer, stop) {
+            Ok(report) => report,
+            // What was brought back before is told first.
+            Err(e) if !reports.is_empty() => {
+                failed = Some((deletion.snapshot, e));
+                break;
+            }
+            Err(e) => return Err(e),
+        };
         let copied = match report.copied_chunks {
             0 => String::new(),
             n => format!("; {} stored anew", plural(n, "chunk was", "chunks were")),
         };
         lines.push(format!(
-            "Brought back backup {}: it is backup {} now{copied}.",
+            "Brought back backup {}: it is backup {} now{copied}{}.",
             deletion.snapshot.short(),
             report.snapshot.get(..8).unwrap_or_default(),
+            if report.pinned {
+                ", and pinned as it was"
+            } else {
+                ""
+            },
         ));
         ids.push(format!("{}\n", report.snapshot));
         reports.push(
@@ -39,12 +53,25 @@ pub fn run(session: &Session, flags: &Undelete) -> Result<Outcome> {
                 .map_err(|e| Error::failed("describing what was brought back").with_source(e))?,
         );
     }
+    let failure = failed.as_ref().map(|(id, e)| {
+        let rest = deletions.len() - reports.len() - 1;
+        let rest = match rest {
+            0 => String::new(),
+            n => format!("; {} not tried", plural(n as u64, "more was", "more were")),
+        };
+        lines.push(format!("Error: {e}{rest}"));
+        json!({ "backup": id.hex(), "kind": e.kind().name(), "error": e.to_string() })
+    });
     Ok(Outcome {
         // As `backup create` prints it.
         text: ids.concat(),
-        json: json!({ "undeleted": reports, "usage": repo.storage().usage() }),
+        json: json!({
+            "undeleted": reports,
+            "failed": failure,
+            "usage": repo.storage().usage(),
+        }),
         lines,
-        ..Outcome::default()
+        code: failed.map_or(0, |(_, e)| e.kind().exit_code()),
     })
 }
 

@@ -94,7 +94,7 @@ pub fn find(repo: &Repository, text: &str, observer: &dyn Observer) -> Result<De
         Ok(all)
     };
     // There may be very many old records, and hardly ever is one of them meant.
-    let recent = repo.storage().now().minus(repo.config().grace);
+    let recent = repo.storage().now().minus(repo.grace(observer)?);
     let mut matching = match matching(Deletions::Since(recent))? {
         none if none.is_empty() => matching(Deletions::All)?,
         some => some,

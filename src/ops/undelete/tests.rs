@@ -78,6 +78,54 @@ fn what_nothing_has_buried_is_used_as_it_is() {
 }
 
 #[test]
+fn what_was_pinned_comes_back_pinned() {
+    let world = World::small();
+    let first = world.backup_as(&world.repo, Arc::new(Silent));
+    world.repo.put_record(Change::Pin(first)).unwrap();
+    world.write("other", b"other");
+    world.backup();
+    world.delete(&first);
+    let report = world.undelete(&first).unwrap();
+    assert!(report.pinned);
+    let pins = world.repo.records(Deletions::None, &Silent).unwrap().pins;
+    assert!(pins.contains(&report.snapshot.parse().unwrap()));
+    // One that was not pinned is not.
+    world.delete(
+        &world
+            .snapshots()
+            .into_iter()
+            .find(|id| id.hex() != report.snapshot)
+            .unwrap(),
+    );
+    let other = deleted(&world.repo, &SnapshotFilter::default(), &Silent).unwrap();
+    assert!(!world.undelete(&other[0].snapshot.id).unwrap().pinned);
+}
+
+/// The grace period may have been made longer since: then this deletion is one of the recent ones.
+#[test]
+fn the_grace_period_in_force_is_the_one_that_counts() {
+    let world = World::small();
+    let longer = Change::Settings {
+        retention: Default::default(),
+        grace: Some(4 * G),
+    };
+    world.repo.put_record(longer).unwrap();
+    let first = world.deleted_backup(&world.repo);
+    world.storage.advance(2 * G);
+    let reads = |world: &World| {
+        let before = world.storage.usage();
+        find(&world.repo, &first.hex(), &Silent).unwrap();
+        world.storage.usage().since(&before).list
+    };
+    let listed = reads(&world);
+    world.storage.advance(4 * G);
+    assert!(
+        reads(&world) > listed,
+        "beyond it, all records are asked for"
+    );
+}
+
+#[test]
 fn what_is_buried_is_stored_anew_and_stays() {
     for writer in [false, true] {
         let world = World::small();
