@@ -1,13 +1,14 @@
 //! From the index objects of a view to the local chunk lookup.
 
 use super::Repository;
+use super::patience::opened;
 use super::protocol::{View, Viewer, list_names};
 use super::threads::each_at_once;
 use crate::crypto::Role;
 use crate::error::{Error, Kind, Result};
 use crate::format::container::{self, Secret};
 use crate::format::index as index_format;
-use crate::id::Id;
+use crate::id::{Id, Id16};
 use crate::index::{self, Base, Index, Refetch, Sink, Synced};
 use crate::report::{Event, Observer, Silent};
 use std::sync::Arc;
@@ -207,9 +208,10 @@ impl Repository {
         for (name, bytes) in names.iter().zip(fetched) {
             let opened = bytes.and_then(|bytes| match bytes {
                 None => Ok(()),
-                Some(bytes) => index_format::open(&bytes, &self.keyring, &mut |writer, pack| {
-                    sink.pack(name, writer, &pack)
-                }),
+                Some(bytes) => {
+                    let each = &mut |writer: &Id16, pack| sink.pack(name, writer, &pack);
+                    opened(index_format::open(&bytes, &self.keyring, each))
+                }
             });
             match opened {
                 Ok(()) => sink.done(name),

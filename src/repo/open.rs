@@ -140,11 +140,9 @@ impl Repository {
             Err(e) => return Err(e.context("looking for a repository")),
         }
         if holds_backups(&*storage)? {
-            return Err(Error::damaged(format!(
-                "there are backups at {}, and their `config` is missing",
-                storage.describe()
-            ))
-            .hint("put `config` back from a copy of the repository, or choose another --prefix or --path"));
+            return Err(without_config(&*storage).hint(
+                "put `config` back from a versioned bucket or a copy of the repository, or choose another --prefix or --path",
+            ));
         }
         let made = options.config()?;
         if made.lock.is_some() {
@@ -204,6 +202,12 @@ impl Repository {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == Kind::ObjectMissing => {
                 storage.check_place()?;
+                // Who may not list is not told.
+                if holds_backups(&*storage).unwrap_or(false) {
+                    return Err(without_config(&*storage).hint(
+                        "put `config` back from a versioned bucket or a copy of the repository: without it no passphrase opens what lies there",
+                    ));
+                }
                 return Err(Error::new(
                     Kind::NoRepository,
                     format!("there is no repository at {}", storage.describe()),
@@ -328,6 +332,15 @@ fn foreign(storage: &dyn Storage, error: Error) -> Error {
         _ => error.hint("a copy of this object from a versioned bucket or another copy of the repository mends it"),
     }
 }
+
+/// A repository that has lost its config.
+fn without_config(storage: &dyn Storage) -> Error {
+    Error::damaged(format!(
+        "there are backups at {}, and their `config` is missing",
+        storage.describe()
+    ))
+}
+
 /// Is there a snapshot? Asks for the first page of the listing.
 fn holds_backups(storage: &dyn Storage) -> Result<bool> {
     let mut found = false;

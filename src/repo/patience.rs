@@ -59,6 +59,14 @@ impl Patience {
     }
 }
 
+/// What came of opening one object: keys or a format that are not at hand are that object's own trouble, and it stays.
+pub fn opened<T>(answer: Result<T>) -> Result<T> {
+    answer.map_err(|e| match e.kind() {
+        Kind::RoleNeeded | Kind::NewerFormat => e.of_one(),
+        _ => e,
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

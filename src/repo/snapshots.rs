@@ -1,6 +1,7 @@
 //! Snapshots: listing, reading, choosing, removing.
 
 use super::Repository;
+use super::patience::opened;
 use super::protocol::list_objects;
 use super::threads::each_at_once;
 use crate::error::{Context, Error, Kind, Result};
@@ -99,7 +100,7 @@ impl Repository {
         self.require_full("reading backups")?;
         let Listing { id, modified } = *listed;
         let bytes = self.snapshot_object(&id)?;
-        let manifest = snapshot::open(&bytes, &self.keyring)
+        let manifest = opened(snapshot::open(&bytes, &self.keyring))
             .context(|| format!("reading backup {}", id.short()))?;
         Ok(Snapshot {
             id,

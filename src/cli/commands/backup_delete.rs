@@ -5,6 +5,7 @@ use crate::cli::session::{Outcome, Session};
 use crate::error::Result;
 use crate::ops::forget;
 use crate::repo::Repository;
+use crate::report::Observer;
 use crate::units::human_duration;
 use serde_json::json;
 
@@ -29,7 +30,7 @@ pub fn run(session: &Session, flags: &Delete) -> Result<Outcome> {
         .map(|id| format!("{done} backup {}.", id.short()))
         .collect();
     if !flags.dry_run {
-        lines.extend(way_back(&repo));
+        lines.extend(way_back(&repo, &*session.reporter)?);
     }
     Ok(Outcome {
         json: json!({
@@ -43,12 +44,12 @@ pub fn run(session: &Session, flags: &Delete) -> Result<Outcome> {
 }
 
 /// Says how long deleted backups can be brought back for certain.
-pub fn way_back(repo: &Repository) -> Option<String> {
-    let grace = repo.config().grace;
-    (!grace.is_zero()).then(|| {
+pub fn way_back(repo: &Repository, observer: &dyn Observer) -> Result<Option<String>> {
+    let grace = repo.grace(observer)?;
+    Ok((!grace.is_zero()).then(|| {
         format!(
             "`corso backup undelete` brings back what was deleted, for {}.",
             human_duration(grace)
         )
-    })
+    }))
 }

@@ -25,7 +25,7 @@ pub fn run(session: &Session, flags: &Forget) -> Result<Outcome> {
     }
     let mut lines = vec![summary(&plan, flags.dry_run)];
     if !flags.dry_run && !gone.is_empty() {
-        lines.extend(super::backup_delete::way_back(&repo));
+        lines.extend(super::backup_delete::way_back(&repo, &*session.reporter)?);
     }
     Ok(Outcome {
         text: plan.groups.iter().map(text).collect(),

@@ -6,7 +6,7 @@ use crate::error::{Error, Result};
 use crate::ops::check::{self, CheckOptions, CheckReport, DamagedFile, Subset};
 use crate::report::json::put_path;
 use crate::report::printable;
-use crate::report::text::count;
+use crate::report::text::{count, plural};
 use crate::units::human_bytes;
 use serde_json::{Map, Value, json};
 
@@ -52,33 +52,33 @@ pub fn run(session: &Session, flags: &Check) -> Result<Outcome> {
 
 fn text(report: &CheckReport, options: &CheckOptions) -> String {
     let mut out = format!(
-        "{} backups with {} entries in {} tree nodes\n{} packs of {} named by {} index objects\n",
-        count(report.snapshots),
-        count(report.entries),
-        count(report.nodes),
-        count(report.packs),
+        "{} with {} in {}\n{} of {} named by {}\n",
+        plural(report.snapshots, "backup", "backups"),
+        plural(report.entries, "entry", "entries"),
+        plural(report.nodes, "tree node", "tree nodes"),
+        plural(report.packs, "pack", "packs"),
         human_bytes(report.pack_bytes),
-        count(report.index_objects),
+        plural(report.index_objects, "index object", "index objects"),
     );
     if let Some(subset) = &options.read {
         out.push_str(&format!(
-            "{} packs of {} read ({})\n",
-            count(report.packs_read),
+            "{} of {} read ({})\n",
+            plural(report.packs_read, "pack", "packs"),
             human_bytes(report.bytes_read),
             subset.describe()
         ));
     }
     if options.checksums {
         out.push_str(&format!(
-            "{} packs have the right checksum at the storage; it keeps none for {}\n",
-            count(report.checksums),
+            "{} the right checksum at the storage; it keeps none for {}\n",
+            plural(report.checksums, "pack has", "packs have"),
             count(report.no_checksum)
         ));
     }
     if report.unindexed_packs > 0 {
         out.push_str(&format!(
-            "{} packs of {} are in no index: left by runs that were cut off, or of runs under way; no error\n",
-            count(report.unindexed_packs),
+            "{} in no index ({}): left by runs that were cut off, or of runs under way; no error\n",
+            plural(report.unindexed_packs, "pack is", "packs are"),
             human_bytes(report.unindexed_bytes)
         ));
     }
@@ -87,8 +87,12 @@ fn text(report: &CheckReport, options: &CheckOptions) -> String {
     }
     if report.strangers > 0 {
         out.push_str(&format!(
-            "{} objects below packs/ are none of Corso's; no error\n",
-            count(report.strangers)
+            "{} none of Corso's; no error\n",
+            plural(
+                report.strangers,
+                "object below packs/ is",
+                "objects below packs/ are"
+            )
         ));
     }
     if !report.findings.is_empty() {

@@ -48,33 +48,45 @@ pub fn index(session: &Session, flags: &RepairIndex) -> Result<Outcome> {
 
 fn index_text(report: &IndexReport) -> String {
     let mut out = String::new();
-    let mut row = |n: u64, what: &str| {
+    let would = if report.dry_run { "would be " } else { "" };
+    let mut row = |n: u64, one: &str, many: &str, what: &str| {
         if n > 0 {
-            out.push_str(&format!("{} {what}\n", count(n)));
+            out.push_str(&format!("{} {would}{what}\n", plural(n, one, many)));
         }
     };
-    row(report.packs_indexed, "packs described anew");
+    row(report.packs_indexed, "pack", "packs", "described anew");
     row(
         report.packs_missing.len() as u64,
-        "packs that are not there taken out of the index",
+        "pack that is not there",
+        "packs that are not there",
+        "taken out of the index",
     );
-    row(report.index_written, "index objects written");
+    let (one, many) = ("index object", "index objects");
+    row(report.index_written, one, many, "written");
     row(
         report.index_replaced,
-        "index objects replaced; maintenance deletes the old ones later",
+        one,
+        many,
+        "replaced; maintenance deletes what was there later",
     );
     row(
         report.index_deleted.len() as u64,
-        "unreadable index objects deleted",
+        "unreadable index object",
+        "unreadable index objects",
+        "deleted",
     );
     row(
         report.tombstones_deleted.len() as u64,
-        "unreadable or forged tombstones deleted",
+        "unreadable or forged tombstone",
+        "unreadable or forged tombstones",
+        "deleted",
     );
-    row(
-        report.refused,
-        "objects could not be deleted with these credentials",
-    );
+    if report.refused > 0 {
+        out.push_str(&format!(
+            "{} could not be deleted with these credentials\n",
+            plural(report.refused, "object", "objects")
+        ));
+    }
     unread(&mut out, &report.unread);
     if !report.packs_damaged.is_empty() {
         out.push_str(
@@ -82,7 +94,7 @@ fn index_text(report: &IndexReport) -> String {
         );
         list(&mut out, &report.packs_damaged);
     }
-    if !report.packs_missing.is_empty() {
+    if !report.packs_missing.is_empty() && !report.dry_run {
         out.push_str("What was in the missing packs is stored again by the next backup that finds it at its source.\n");
     }
     out
@@ -109,7 +121,7 @@ pub fn packs(session: &Session, flags: &RepairPacks) -> Result<Outcome> {
         text: packs_text(&report),
         json: json!(report),
         lines,
-        code: match report.unread.is_empty() {
+        code: match report.unread.is_empty() && report.chunks_lost == 0 {
             true => 0,
             false => REMAINS,
         },
@@ -118,8 +130,15 @@ pub fn packs(session: &Session, flags: &RepairPacks) -> Result<Outcome> {
 
 fn packs_text(report: &PacksReport) -> String {
     let mut out = String::new();
+    let (damaged, salvaged) = match report.dry_run {
+        true => (
+            "Damaged packs, which would be taken out of use:",
+            "would be salvaged",
+        ),
+        false => ("Damaged packs, taken out of use:", "salvaged"),
+    };
     for (names, what) in [
-        (&report.packs_damaged, "Damaged packs, taken out of use:"),
+        (&report.packs_damaged, damaged),
         (&report.packs_missing, "Packs that are not there:"),
         (&report.packs_whole, "Packs that are whole and stay:"),
     ] {
@@ -131,13 +150,13 @@ fn packs_text(report: &PacksReport) -> String {
     unread(&mut out, &report.unread);
     if report.packs_damaged.len() + report.packs_missing.len() > 0 {
         out.push_str(&format!(
-            "{} salvaged, {} whole in other packs, {} lost\n",
+            "{} {salvaged}, {} whole in other packs, {} lost\n",
             plural(report.chunks_salvaged, "chunk", "chunks"),
             count(report.chunks_elsewhere),
             count(report.chunks_lost)
         ));
     }
-    if report.chunks_lost > 0 {
+    if report.chunks_lost > 0 && !report.dry_run {
         out.push_str("Make a backup of the same sources now: what they still hold is stored again. Then `corso repo check` shows what is left.\n");
     }
     out
@@ -161,10 +180,13 @@ pub fn snapshots(session: &Session, flags: &RepairSnapshots) -> Result<Outcome> 
     let line = match (report.damaged.len(), replaced) {
         (0, _) => "No files are lost.".to_string(),
         (all, 0) => format!(
-            "{} backups lack something; nothing was changed.",
-            count(all as u64)
+            "{} something; nothing was changed.",
+            plural(all as u64, "backup lacks", "backups lack")
         ),
-        (_, n) => format!("{} backups were replaced.", count(n as u64)),
+        (_, n) => format!(
+            "{} replaced.",
+            plural(n as u64, "backup was", "backups were")
+        ),
     };
     Ok(Outcome {
         text: snapshots_text(&report, &options),
@@ -189,9 +211,9 @@ fn snapshots_text(report: &SnapshotsReport, options: &SnapshotsOptions) -> Strin
             }
         };
         out.push_str(&format!(
-            "Backup {}: {} entries damaged; {now}\n",
+            "Backup {}: {} damaged; {now}\n",
             old.short(),
-            count(*damaged)
+            plural(*damaged, "entry", "entries")
         ));
     }
     for id in &report.unreadable {
@@ -244,5 +266,34 @@ fn last(dry_run: bool, done: bool, what: &str) -> String {
         (false, _) => format!("Nothing had to be repaired in {what}."),
         (true, true) => "Nothing was changed: this was a dry run.".to_string(),
         (true, false) => format!("Repaired {what}."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_dry_run_does_not_speak_as_if_done() {
+        let index = IndexReport {
+            packs_indexed: 1,
+            index_replaced: 2,
+            dry_run: true,
+            ..IndexReport::default()
+        };
+        let text = index_text(&index);
+        assert!(text.contains("1 pack would be described anew"), "{text}");
+        assert!(text.contains("2 index objects would be replaced"), "{text}");
+        let mut packs = PacksReport {
+            packs_damaged: vec!["ab".into()],
+            chunks_salvaged: 1,
+            dry_run: true,
+            ..PacksReport::default()
+        };
+        let text = packs_text(&packs);
+        assert!(text.contains("which would be taken out of use"), "{text}");
+        assert!(text.contains("1 chunk would be salvaged"), "{text}");
+        packs.dry_run = false;
+        assert!(!packs_text(&packs).contains("would"));
     }
 }

@@ -261,6 +261,15 @@ fn no_repository_is_made_where_one_has_lost_its_config() {
     let made = Repository::init(storage, &pass, &InitOptions::default(), None, &Silent);
     assert_eq!(made.err().unwrap().kind(), Kind::Damaged);
     assert_eq!(world.storage.contents(), before);
+    let storage: Arc<dyn Storage> = world.storage.clone();
+    let opened = Repository::open(storage, &pass, None, &Silent)
+        .err()
+        .unwrap();
+    let text = opened.to_string();
+    assert!(
+        text.contains("`config` is missing") && !text.contains("repo init"),
+        "{text}"
+    );
 }
 
 /// A manifest that nobody can read would be no backup.

@@ -10,6 +10,7 @@ use crate::id::Id;
 use crate::index::{IndexPack, Pack};
 use crate::ops::survey::{Descriptions, Health, Survey, frames, rows_of};
 use crate::repo::gate::Gate;
+use crate::repo::patience::opened;
 use crate::repo::{Repository, pack_key};
 use crate::report::{Event, Observer, Progress, Stop};
 use crate::units::MIB;
@@ -185,7 +186,7 @@ fn examine(repo: &Repository, name: &Id, said: &[[u8; 16]]) -> Result<Verdict> {
         if Id::sha256(&bytes) != *name {
             return Err(Error::damaged("its bytes do not have the hash of its name"));
         }
-        let object = Object::open(&bytes, &repo.keyring)?;
+        let object = opened(Object::open(&bytes, &repo.keyring))?;
         Ok(compare(&object, name, bytes.len() as u64, said))
     });
     match examined {

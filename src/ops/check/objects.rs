@@ -8,6 +8,7 @@ use crate::format::{record, snapshot};
 use crate::id::Id16;
 use crate::ops::survey::{Survey, read_object};
 use crate::repo::Repository;
+use crate::repo::patience::opened;
 use crate::repo::protocol::list_names;
 use crate::repo::snapshots::{Listing, Snapshot};
 use crate::report::Stop;
@@ -134,7 +135,7 @@ pub fn read_snapshot(repo: &Repository, listed: &Listing) -> Result<Snapshot> {
     let Listing { id, modified } = *listed;
     let key = format!("snapshots/{id}");
     let bytes = read_object(repo, &key, &id, snapshot::MAX_OBJECT)?;
-    let manifest = snapshot::open(&bytes, &repo.keyring)?;
+    let manifest = opened(snapshot::open(&bytes, &repo.keyring))?;
     Ok(Snapshot {
         id,
         manifest,

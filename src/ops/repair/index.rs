@@ -14,6 +14,7 @@ use crate::id::{Id, Id16};
 use crate::index::{IndexPack, Pack};
 use crate::ops::replace::{Indexer, bury};
 use crate::ops::survey::{Descriptions, Survey, read_object};
+use crate::repo::patience::opened;
 use crate::repo::protocol::Grace;
 use crate::repo::{Repository, pack_key};
 use crate::report::{Event, Observer, Progress, Stop};
@@ -201,7 +202,8 @@ impl Repair<'_> {
             // Once more: what the network spoiled is whole at rest.
             let again = read_object(self.repo, &key, &name, crate::format::index::MAX_OBJECT)
                 .and_then(|bytes| {
-                    crate::format::index::open(&bytes, &self.repo.keyring, &mut |_, _| Ok(()))
+                    let keys = &self.repo.keyring;
+                    opened(crate::format::index::open(&bytes, keys, &mut |_, _| Ok(())))
                 });
             match again {
                 Err(e) if e.kind() == Kind::Damaged => {}
@@ -296,7 +298,7 @@ pub fn missing(repo: &Repository, survey: &Survey) -> Result<BTreeSet<Id>> {
 fn read_pack(repo: &Repository, id: &Id) -> Result<Described> {
     let key = pack_key(id);
     let bytes = read_object(repo, &key, id, MAX_OBJECT)?;
-    let object = Object::open(&bytes, &repo.keyring)?;
+    let object = opened(Object::open(&bytes, &repo.keyring))?;
     if !object.kind().is_pack() {
         return Err(Error::damaged(format!("{key} is no pack")));
     }

@@ -14,6 +14,7 @@ use crate::ops::check::{CheckReport, Subset, What, read_packs};
 use crate::ops::replace::{Copier, Indexer, bury};
 use crate::ops::survey::{Descriptions, Frames, Health, Survey, chunk, frames, rows_of};
 use crate::repo::chunks::Chunks;
+use crate::repo::patience::opened;
 use crate::repo::protocol::Grace;
 use crate::repo::reader::Reader;
 use crate::repo::{Repository, pack_key};
@@ -254,6 +255,15 @@ impl Repair<'_> {
         let Frames { header, good, bad } = frames(self.repo, &bytes, said)?;
         if bad.is_empty() && self.is_whole(id, &bytes) {
             return Ok(State::Whole);
+        }
+        if header.is_none()
+            && Id::sha256(&bytes) == *id
+            && let Err(e) = opened(Object::open(&bytes, &self.repo.keyring))
+            && e.is_unreadable()
+        {
+            // As it was put: another key may open it.
+            note_unread(&mut self.report.unread, self.observer, &key, &e);
+            return Ok(State::Unread);
         }
         lost.extend(bad.iter().map(|(writer, row)| (*writer, row.id)));
         let Some((epoch, kind)) = header else {

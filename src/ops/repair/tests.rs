@@ -1,6 +1,7 @@
 //! What can be mended is, nothing gets worse, and what is lost comes back from its source.
 
 mod holes;
+mod keys;
 
 use super::*;
 use crate::id::Id;

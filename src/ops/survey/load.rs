@@ -2,9 +2,10 @@
 
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::index as index_format;
-use crate::id::Id;
+use crate::id::{Id, Id16};
 use crate::index::{self, Index, Sink};
 use crate::repo::Repository;
+use crate::repo::patience::opened;
 use crate::repo::threads::each_at_once;
 use crate::report::Stop;
 use std::collections::{BTreeMap, BTreeSet};
@@ -64,9 +65,8 @@ fn fetch(
     let fetched = each_at_once(repo.threads.fetchers, names, &get);
     for (name, bytes) in names.iter().zip(fetched) {
         let opened = bytes.and_then(|bytes| {
-            index_format::open(&bytes, &repo.keyring, &mut |writer, pack| {
-                sink.pack(name, writer, &pack)
-            })
+            let each = &mut |writer: &Id16, pack| sink.pack(name, writer, &pack);
+            opened(index_format::open(&bytes, &repo.keyring, each))
         });
         match opened {
             Ok(()) => sink.done(name),
