@@ -87,9 +87,10 @@ fn damage_is_found_repaired_and_healed() {
         "{report}"
     );
 
-    let dry = corso.ok(&["repo", "repair", "packs", "--read-data", "--dry-run"]);
+    // What is lost makes the exit code 1, as that of a check.
+    let dry = corso.fails(&["repo", "repair", "packs", "--read-data", "--dry-run"], 1);
     assert!(dry.stderr.contains("Nothing was changed"), "{}", dry.stderr);
-    let done = corso.ok(&["repo", "repair", "packs", "--read-data", "--json"]);
+    let done = corso.fails(&["repo", "repair", "packs", "--read-data", "--json"], 1);
     let report = json(&done.stdout);
     assert_eq!(report["packs_damaged"].as_array().unwrap().len(), 1);
     assert_eq!(corso.run(&["repo", "repair", "snapshots"]).code, 1);
