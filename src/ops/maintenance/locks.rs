@@ -121,7 +121,9 @@ impl Extender<'_> {
             Ok(())
         })?;
         let numbers = 0..look.table.len() as u32;
-        let stays = |n: &u32| needed.get((*n).into()) && look.table.good(*n);
+        // What a frozen domain needs is not known: all of it may be.
+        let wanted = |n: &u32| needed.get((*n).into()) || look.is_frozen(*n);
+        let stays = |n: &u32| wanted(n) && look.table.good(*n);
         let old = numbers.filter(|n| stays(n) && self.is_old(look.table.modified(*n)));
         Ok(old
             .filter_map(|n| look.table.pack(n))
