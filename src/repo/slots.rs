@@ -163,15 +163,18 @@ fn read_slot(storage: &dyn Storage, id: &Id16) -> Result<Option<Vec<u8>>> {
     }
 }
 
+/// Name and bytes of an object that may be a slot.
+type Found = (Id16, Vec<u8>);
+
 /// Reads the slots of `listed` and hands each to `each`, in order, until that gives `false`: listing, object id and
 /// bytes, or why it is none. What cannot be one by name or length costs no request.
 fn each_slot(
     storage: &dyn Storage,
     listed: &[Listing],
-    each: &mut dyn FnMut(&Listing, Result<(Id16, Vec<u8>)>) -> Result<bool>,
+    each: &mut dyn FnMut(&Listing, Result<Found>) -> Result<bool>,
 ) -> Result<()> {
     for some in listed.chunks(READERS) {
-        let read = |listing: &Listing| -> Result<Option<(Id16, Vec<u8>)>> {
+        let read = |listing: &Listing| -> Result<Option<Found>> {
             let id = listing.id()?;
             Ok(read_slot(storage, &id)?.map(|bytes| (id, bytes)))
         };
