@@ -193,7 +193,7 @@ impl FilesystemStorage {
         check_not_after(self.now(), options)?;
         let moved = match options.if_absent {
             true => platform::place_new(&temporary.path, &path),
-            false => fs::rename(&temporary.path, &path),
+            false => platform::replace(&temporary.path, &path),
         };
         moved.map_err(|e| match e.kind() {
             ErrorKind::AlreadyExists => Error::new(
