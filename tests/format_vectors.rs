@@ -379,6 +379,7 @@ fn records() {
     ];
     let records = changes.map(|change| Record {
         change,
+        number: 0,
         time: Time(1_700_000_000_003),
         nonce: RUN,
     });

@@ -39,11 +39,14 @@ pub enum Change {
     },
 }
 
-/// A record: what, and when by the clock of the host that wrote it.
+/// A record: what, the how-manieth, and when by the clock of the host that wrote it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Record {
     /// What it says.
     pub change: Change,
+    /// One more than the highest that its writer saw, so that the order outlives a copy of the repository, whose objects
+    /// are all as old as the copy. 0 in deletions, whose order does not matter.
+    pub number: u64,
     /// For people; decisions use the storage's clock.
     pub time: Time,
     /// Random, so that no name is used twice.
@@ -78,6 +81,9 @@ pub fn encode(record: &Record, keyring: &Keyring) -> Result<Vec<u8>> {
                 }
             }
         }
+        if record.number > 0 {
+            f.u64(9, record.number);
+        }
     });
     let bytes = control::seal(MAGIC, &w.into_vec(), keyring)?;
     match bytes.len() <= MAX_LEN {
@@ -97,6 +103,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
     let mut r = Reader::new(control::open(MAGIC, bytes, "record")?);
     let (mut kind, mut time, mut nonce, mut snapshot) = (None, None, None, None);
     let (mut object, mut writer, mut retention, mut grace) = (None, None, None, None);
+    let mut number = 0;
     r.map(|key, r| {
         match key {
             1 => kind = Some(r.u64()?),
@@ -107,6 +114,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
             6 => writer = Some(r.id16()?),
             7 => retention = Some(Retention::decode(r)?),
             8 => grace = Some(Duration::from_secs(r.u64()?)),
+            9 => number = r.u64()?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -135,6 +143,7 @@ pub fn decode(bytes: &[u8]) -> Result<Record> {
     };
     Ok(Record {
         change,
+        number,
         time: required(time, "time")?,
         nonce: required(nonce, "nonce")?,
     })
@@ -174,9 +183,10 @@ mod tests {
                 grace: None,
             },
         ];
-        for change in changes {
+        for (number, change) in (0..).zip(changes) {
             let record = Record {
                 change,
+                number,
                 time: Time(-5),
                 nonce: Id16([9; 16]),
             };
@@ -199,6 +209,7 @@ mod tests {
         let bytes = encode(
             &Record {
                 change,
+                number: 0,
                 time: Time(0),
                 nonce: Id16::ZERO,
             },

@@ -115,6 +115,8 @@ pub fn maintained(repo: &Arc<Repository>, mode: Mode, times: usize) -> Result<Ga
     let options = MaintenanceOptions {
         mode,
         prices: Prices::FREE,
+        // Worlds without any backup are looked into as well.
+        accept_missing: true,
         ..MaintenanceOptions::default()
     };
     for _ in 0..times {

@@ -70,13 +70,15 @@ pub fn policy_in_force(repo: &Repository, records: &Records) -> Result<Policy> {
 
 /// Decides what goes, and changes nothing. An empty `policy` stands for the repository's own.
 ///
-/// Pinned backups stay, and so does a whole group of which no rule keeps any: that is what a mistyped tag would look
+/// Pinned backups stay, and so do those of writer keys whose age is not known ([`Snapshot::misdated`]), which take no
+/// other's place, unless `trust_dates` says to go by the dates in them; and so does a whole group of which no rule keeps any: that is what a mistyped tag would look
 /// like.
 pub fn plan(
     repo: &Repository,
     policy: &Policy,
     group_by: GroupBy,
     filter: &SnapshotFilter,
+    trust_dates: bool,
     observer: &dyn Observer,
 ) -> Result<Plan> {
     repo.require_full("forgetting backups")?;
@@ -96,6 +98,7 @@ pub fn plan(
         groups.entry(key).or_default().push(snapshot);
     }
     let judge = Judge {
+        trust_dates,
         policy,
         records: &records,
         repo,
@@ -114,27 +117,41 @@ pub fn plan(
     Ok(Plan { groups, unreadable })
 }
 
+/// Why a backup of unknown age stays.
+const MISDATED: &str = "its date and the storage's differ";
+
 struct Judge<'a> {
+    trust_dates: bool,
     policy: &'a Policy,
     records: &'a Records,
     repo: &'a Repository,
 }
 
 impl Judge<'_> {
-    fn group(&self, key: GroupKey, mut group: Vec<Snapshot>) -> Group {
-        group.sort_by_key(|s| (s.age_time(), s.id));
+    fn group(&self, key: GroupKey, group: Vec<Snapshot>) -> Group {
+        let unsure = |s: &Snapshot| s.misdated() && !self.trust_dates;
+        let (misdated, mut group): (Vec<_>, Vec<_>) = group.into_iter().partition(unsure);
+        let age = |s: &Snapshot| {
+            if self.trust_dates {
+                s.time()
+            } else {
+                s.age_time()
+            }
+        };
+        group.sort_by_key(|s| (age(s), s.manifest.counter, s.id));
         let items: Vec<Item> = group
             .iter()
             .map(|s| Item {
-                time: s.age_time(),
+                time: age(s),
                 id: s.id,
                 tags: &s.manifest.tags,
             })
             .collect();
         let now = self.repo.storage().now();
         let reasons = self.policy.reasons(&items, &TimeZone::system(), now);
-        let spared = reasons.iter().all(Vec::is_empty);
+        let spared = !reasons.is_empty() && reasons.iter().all(Vec::is_empty);
         let (mut keep, mut remove) = (Vec::new(), Vec::new());
+        keep.extend(misdated.into_iter().map(|s| (s, vec![MISDATED.to_owned()])));
         for (snapshot, mut why) in group.into_iter().zip(reasons) {
             if self.records.pins.contains(&snapshot.id) {
                 why.push("pinned".to_owned());
@@ -204,13 +221,11 @@ pub fn set_pinned(
     let records = repo.records(Deletions::None, observer)?;
     let change = |id: &&Id| records.pins.contains(id) != pinned;
     let changed: Vec<Id> = ids.iter().filter(change).copied().collect();
-    for id in &changed {
-        let change = match pinned {
-            true => Change::Pin(*id),
-            false => Change::Unpin(*id),
-        };
-        repo.put_record(change)?;
-    }
+    let change = match pinned {
+        true => Change::Pin,
+        false => Change::Unpin,
+    };
+    repo.put_records(changed.iter().map(|id| change(*id)).collect(), observer)?;
     // Somebody else may have forgotten it before the pin was there to see.
     let there = repo.snapshot_names()?;
     match changed.iter().find(|id| pinned && !there.contains(id)) {
@@ -261,13 +276,8 @@ fn record(repo: &Repository, id: &Id, observer: &dyn Observer) -> Result<()> {
         }
         Err(e) => return Err(e),
     };
-    let change = Change::Deletion {
-        snapshot: *id,
-        object,
-    };
-    repo.put_record(change)
+    repo.put_deletion(*id, object)
         .context(|| format!("deleting backup {}", id.short()))
-        .map(drop)
 }
 
 fn explain(error: Error, id: &Id, done: usize, all: usize) -> Error {

@@ -42,6 +42,8 @@ pub struct Records {
     pub retention: Option<Retention>,
     /// The grace period, where it was changed.
     pub grace: Option<Duration>,
+    /// The highest number of a record.
+    pub last: u64,
 }
 
 /// Which deletions are wanted. The other records are read in any case.
@@ -55,7 +57,7 @@ pub enum Deletions {
     All,
 }
 
-/// A record with what orders it among others: the storage's clock, then the writing host's.
+/// A record with what orders it among others: its number, the storage's clock, then the writing host's.
 struct Found {
     name: Id,
     modified: Time,
@@ -163,17 +165,34 @@ impl Repository {
         Ok(old)
     }
 
-    /// Puts a record of `change`.
-    pub(crate) fn put_record(&self, change: Change) -> Result<Id> {
+    /// Puts records of pins, unpins or settings, which count in this order and after all that are there.
+    pub(crate) fn put_records(&self, changes: Vec<Change>, observer: &dyn Observer) -> Result<()> {
+        if changes.is_empty() {
+            return Ok(());
+        }
+        let last = self.records(Deletions::None, observer)?.last;
+        for (nth, change) in (1..).zip(changes) {
+            self.put_record(change, last.saturating_add(nth))?;
+        }
+        Ok(())
+    }
+
+    /// Puts a record of a deletion. The others need a number ([`Repository::put_records`]).
+    pub(crate) fn put_deletion(&self, snapshot: Id, object: Vec<u8>) -> Result<()> {
+        self.put_record(Change::Deletion { snapshot, object }, 0)
+    }
+
+    fn put_record(&self, change: Change, number: u64) -> Result<()> {
         let record = Record {
             change,
+            number,
             time: Time::local_now(),
             nonce: Id16::random()?,
         };
         let bytes = record::encode(&record, &self.keyring)?;
         let name = Id::sha256(&bytes);
         self.put_new(&format!("records/{name}"), &bytes, &name, None)?;
-        Ok(name)
+        Ok(())
     }
 
     /// Is there a record that says it is the deletion of `snapshot`? For a writer key, which cannot tell whether a
@@ -205,14 +224,17 @@ impl Repository {
     }
 }
 
-/// Later records win: by the storage's clock, then by that of the host that wrote them; a pin wins against an unpin
-/// of the same moment.
+/// Later records win: by their number; of hosts that wrote at once, by the storage's clock, then by that of the host; a
+/// pin wins against an unpin of the same moment.
 fn gather(mut found: Vec<Found>) -> Records {
     found.sort_by_key(|f| {
         let pin = matches!(f.record.change, Change::Pin(_));
-        (f.modified, f.record.time, pin, f.name)
+        (f.record.number, f.modified, f.record.time, pin, f.name)
     });
-    let mut records = Records::default();
+    let mut records = Records {
+        last: found.last().map_or(0, |f| f.record.number),
+        ..Records::default()
+    };
     let mut pinned: BTreeMap<Id, bool> = BTreeMap::new();
     for Found {
         name,
@@ -247,11 +269,16 @@ mod tests {
     use super::*;
 
     fn found(modified: i64, time: i64, change: Change) -> Found {
+        numbered(0, modified, time, change)
+    }
+
+    fn numbered(number: u64, modified: i64, time: i64, change: Change) -> Found {
         Found {
             name: Id([modified as u8; 32]),
             modified: Time(modified),
             record: Record {
                 change,
+                number,
                 time: Time(time),
                 nonce: Id16::ZERO,
             },
@@ -272,6 +299,11 @@ mod tests {
         assert_eq!(pins(vec![found(1, 2, unpin()), found(1, 1, pin())]), []);
         assert_eq!(
             pins(vec![found(1, 1, unpin()), found(1, 1, pin())]),
+            [id(1)]
+        );
+        // A copy of the repository may have put the old one last.
+        assert_eq!(
+            pins(vec![numbered(1, 9, 0, unpin()), numbered(2, 5, 0, pin())]),
             [id(1)]
         );
     }

@@ -1,16 +1,17 @@
 //! Does the storage show less than it did? Then somebody deleted backups, or set the storage back.
 //!
-//! This host remembers, in its cache, the newest backup that it has seen of every writer and host. A backup that is
-//! gone without the record that a deletion leaves is told of, at every look, until something newer takes its place,
-//! [`Repository::accept_missing`] is called, or so long that old records may have been dropped.
+//! This host remembers, in its cache, the backups that it has seen. One that is gone without the record that a deletion
+//! leaves is told of, at every look, until [`Repository::accept_missing`] is called, or so long that the record may have
+//! been dropped.
 
 use super::Repository;
 use super::cache::Seen;
 use super::records::{Deletions, KEEP_RECORDS};
 use super::snapshots::{Listing, Snapshot};
 use crate::crypto::Role;
-use crate::error::{Kind, Result};
+use crate::error::{Kind, Result, one_line};
 use crate::id::{Id, Id16};
+use crate::report::text::plural;
 use crate::report::{Event, Observer};
 use crate::units::Time;
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,99 +29,128 @@ impl Repository {
         seen
     }
 
+    /// The newest backup that this host has seen of the key that is in use, on `host`. One that is missing counts too:
+    /// its number is not given again.
+    pub(crate) fn newest_seen(&self, host: &str) -> Option<Seen> {
+        let own = |s: &Seen| s.writer == self.writer() && s.host == host;
+        let seen = self.seen().into_iter().filter(own);
+        seen.max_by_key(|s| s.counter)
+    }
+
     /// Compares `listed` with what was [`Repository::seen`]; `all` are the snapshots that could be read, if they were.
-    /// Remembers what is newer, and warns of what is missing. Costs nothing while nothing is missing.
+    /// Remembers them, and warns of what is missing: gives how many are. Costs nothing while nothing is.
     pub(crate) fn notice_rollback(
         &self,
         seen: Vec<Seen>,
         listed: &[Listing],
         all: Option<&[Snapshot]>,
         observer: &dyn Observer,
-    ) {
-        let Some(cache) = &self.cache else { return };
+    ) -> usize {
+        let Some(cache) = &self.cache else { return 0 };
         // A past moment shows less by its nature.
         if self.storage.moment().is_some() {
-            return;
-        }
-        let (missing, mut present) = split(seen, listed);
-        if !missing.is_empty() {
-            match (self.role(), all) {
-                (Role::Writer, _) => self.notice_own(&missing, observer),
-                (Role::Full, Some(all)) => self.notice(&missing, all, observer),
-                (Role::Full, None) => {
-                    let read = |l| self.read_snapshot(l).ok();
-                    let all: Vec<Snapshot> = listed.iter().filter_map(read).collect();
-                    self.notice(&missing, &all, observer);
-                }
-            }
+            return 0;
         }
         let now = self.storage.now();
+        let (missing, mut present) = split(seen, listed);
+        let unexplained = match (missing.is_empty(), self.role()) {
+            (true, _) => 0,
+            (false, Role::Writer) => self.notice_own(missing, observer),
+            (false, Role::Full) => self.notice(missing, listed, all, observer),
+        };
         present.iter_mut().for_each(|seen| seen.at = now.0);
-        present.extend(newest(all.unwrap_or_default(), now).into_values());
+        let read = all.unwrap_or_default().iter();
+        present.extend(read.map(|s| Seen::of(s, now)));
         cache.remember(&present);
+        unexplained
+    }
+
+    /// Lists the backups, and warns of those that are missing: gives how many are. Asks the storage for nothing if this
+    /// host remembers nothing.
+    pub(crate) fn look_for_missing(&self, observer: &dyn Observer) -> Result<usize> {
+        let seen = self.seen();
+        if seen.is_empty() {
+            return Ok(0);
+        }
+        let listed = self.list_snapshots()?;
+        Ok(self.notice_rollback(seen, &listed, None, observer))
     }
 
     /// Forgets the backups that are missing: they were told of, and that is well.
     pub fn accept_missing(&self) -> Result<usize> {
-        let (missing, _) = split(self.seen(), &self.list_snapshots()?);
-        if let Some(cache) = &self.cache {
-            missing
-                .iter()
-                .for_each(|s| cache.forget_seen(&s.writer, &s.host));
+        let seen = self.seen();
+        if seen.is_empty() || self.storage.moment().is_some() {
+            return Ok(0);
         }
+        let (missing, _) = split(seen, &self.list_snapshots()?);
+        self.forget_seen(&missing);
         Ok(missing.len())
     }
 
-    fn notice(&self, missing: &[Seen], all: &[Snapshot], observer: &dyn Observer) {
+    /// Warns of what a full key misses, a line for each host and writer, and forgets what records explain.
+    fn notice(
+        &self,
+        mut missing: Vec<Seen>,
+        listed: &[Listing],
+        all: Option<&[Snapshot]>,
+        observer: &dyn Observer,
+    ) -> usize {
         let now = self.storage.now();
-        let newest = newest(all, now);
-        let mut records = None;
-        for seen in missing {
-            let there = newest.get(&(seen.writer, seen.host.clone()));
-            // A newer one took its place, or nobody has looked for too long to tell.
-            let newer = there.is_some_and(|t| t.counter >= seen.counter);
-            if newer || long_ago(seen, now) {
-                self.replace_seen(seen, there);
-                continue;
-            }
-            let records = match &records {
-                Some(records) => records,
-                None => match self.records(Deletions::All, observer) {
-                    Ok(read) => records.insert(read),
-                    Err(e) => {
-                        let text = "backups that this host has seen are gone, and the records that may say why cannot be \
-                                    read";
-                        return observer.event(Event::Warning(&format!("{text}: {e}")));
-                    }
-                },
-            };
-            if records
-                .deletions
-                .iter()
-                .any(|d| d.snapshot == seen.snapshot)
-            {
-                self.replace_seen(seen, there);
-                continue;
-            }
-            let newest = match there {
-                Some(t) => format!("the newest that is there is {}", t.snapshot.short()),
-                None => "none of that host is there".to_owned(),
-            };
-            observer.event(Event::Warning(&format!(
-                "the storage shows less than before: backup {} of host {} (number {}) is gone without a record of its \
-                 deletion, and {newest}; somebody deleted backups or set the storage back: check who has its keys, and \
-                 its versions and logs; `corso backup list --accept-missing` ends this warning",
-                seen.snapshot.short(),
-                crate::error::one_line(&seen.host),
-                seen.counter,
-            )));
+        let old: Vec<Seen> = missing.extract_if(.., |s| long_ago(s, now)).collect();
+        self.forget_seen(&old);
+        if missing.is_empty() {
+            return 0;
         }
+        let deletions = match self.records(Deletions::All, observer) {
+            Ok(records) => records.deletions,
+            Err(e) => {
+                observer.event(Event::Warning(&format!(
+                    "backups that this host has seen are gone, and the records that may say why cannot be read: {e}"
+                )));
+                return missing.len();
+            }
+        };
+        let deleted: BTreeSet<Id> = deletions.iter().map(|d| d.snapshot).collect();
+        let explained: Vec<Seen> = missing
+            .extract_if(.., |s| deleted.contains(&s.snapshot))
+            .collect();
+        self.forget_seen(&explained);
+        if missing.is_empty() {
+            return 0;
+        }
+        let mut there: BTreeMap<Source, Seen> = BTreeMap::new();
+        let mut add = |s: &Snapshot| newer(&mut there, Seen::of(s, now));
+        match all {
+            Some(all) => all.iter().for_each(&mut add),
+            None => listed
+                .iter()
+                .filter_map(|l| self.read_snapshot(l).ok())
+                .for_each(|s| add(&s)),
+        }
+        let count = missing.len();
+        let mut sources: BTreeMap<Source, Vec<Seen>> = BTreeMap::new();
+        for seen in missing {
+            let source = (seen.writer, seen.host.clone());
+            sources.entry(source).or_default().push(seen);
+        }
+        for (source, gone) in sources {
+            observer.event(Event::Warning(&describe(&gone, there.get(&source))));
+        }
+        count
     }
 
-    /// What a writer key can tell: that its newest backup is not listed any more.
-    fn notice_own(&self, missing: &[Seen], observer: &dyn Observer) {
+    /// What a writer key can tell: that its newest backup of a host is not listed any more. Gives how many such there
+    /// are. Older ones are forgotten by full keys, in its course.
+    fn notice_own(&self, missing: Vec<Seen>, observer: &dyn Observer) -> usize {
         let now = self.storage.now();
-        for seen in missing.iter().filter(|s| !long_ago(s, now)) {
+        let newest = |s: &Seen| {
+            self.newest_seen(&s.host)
+                .is_some_and(|n| n.snapshot == s.snapshot)
+        };
+        let (newest, older): (Vec<Seen>, Vec<Seen>) = missing.into_iter().partition(newest);
+        self.forget_seen(&older);
+        let mut count = 0;
+        for seen in newest.iter().filter(|s| !long_ago(s, now)) {
             match self.claimed_deleted(&seen.snapshot) {
                 Ok(true) => observer.event(Event::Debug(&format!(
                     "backup {}, the newest of this key and host {}, is gone; a record, which this key cannot check, \
@@ -130,24 +160,68 @@ impl Repository {
                 ))),
                 // Without permission to look there is nothing to say.
                 Err(e) if e.kind() == Kind::PermissionDenied => {}
-                Ok(false) => observer.event(Event::Warning(&format!(
-                    "backup {}, the newest of this key and host {}, is gone, and no record says that it was deleted; \
-                     look with a full key: `corso backup list --deleted`, and check who has the storage's keys",
-                    seen.snapshot.short(),
-                    crate::error::one_line(&seen.host),
-                ))),
+                Ok(false) => {
+                    count += 1;
+                    observer.event(Event::Warning(&format!(
+                        "backup {}, the newest of this key and host {}, is gone, and no record says that it was \
+                         deleted; look with a full key: `corso backup list --deleted`, and check who has the storage's \
+                         keys",
+                        seen.snapshot.short(),
+                        one_line(&seen.host),
+                    )));
+                }
                 Err(e) => observer.event(Event::Debug(&format!("looking for records: {e}"))),
             }
         }
+        count
     }
 
-    /// What was seen gives way to what is there.
-    fn replace_seen(&self, seen: &Seen, there: Option<&Seen>) {
-        if let Some(cache) = &self.cache {
-            cache.forget_seen(&seen.writer, &seen.host);
-            cache.remember(there.map(std::slice::from_ref).unwrap_or_default());
+    fn forget_seen(&self, gone: &[Seen]) {
+        if let Some(cache) = self.cache.as_ref().filter(|_| !gone.is_empty()) {
+            let names: Vec<Id> = gone.iter().map(|s| s.snapshot).collect();
+            cache.forget_seen(&names);
         }
     }
+}
+
+impl Seen {
+    fn of(snapshot: &Snapshot, now: Time) -> Seen {
+        Seen {
+            writer: snapshot.manifest.writer,
+            host: snapshot.manifest.host.clone(),
+            snapshot: snapshot.id,
+            counter: snapshot.manifest.counter,
+            at: now.0,
+        }
+    }
+}
+
+/// The warning of backups of one host and writer that are `gone`; `there` is the newest of those that are not.
+fn describe(gone: &[Seen], there: Option<&Seen>) -> String {
+    let Some(newest) = gone.iter().max_by_key(|s| s.counter) else {
+        return String::new();
+    };
+    let (name, host) = (newest.snapshot.short(), one_line(&newest.host));
+    let what = match gone.len() {
+        1 => format!(
+            "backup {name} of host {host} (number {}) is gone",
+            newest.counter
+        ),
+        n => format!(
+            "{} of host {host} (the newest is {name}, number {}) are gone",
+            plural(n as u64, "backup", "backups"),
+            newest.counter
+        ),
+    };
+    let there = match there {
+        Some(t) => format!("the newest that is there is {}", t.snapshot.short()),
+        None => "none of that host is there".to_owned(),
+    };
+    format!(
+        "the storage shows less than before: {what} without a record of a deletion, and {there}; somebody deleted \
+         backups or set the storage back: check who has its keys, and its versions and logs; \
+         `corso backup list --accept-missing` ends this warning"
+    )
 }
 
 /// What is not listed, and what is.
@@ -161,23 +235,11 @@ fn long_ago(seen: &Seen, now: Time) -> bool {
     now.since(Time(seen.at)) > KEEP_RECORDS
 }
 
-/// The newest snapshot of every source.
-fn newest(all: &[Snapshot], now: Time) -> BTreeMap<Source, Seen> {
-    let mut newest: BTreeMap<Source, Seen> = BTreeMap::new();
-    for Snapshot { id, manifest, .. } in all {
-        let source = (manifest.writer, manifest.host.clone());
-        let seen = Seen {
-            writer: manifest.writer,
-            host: manifest.host.clone(),
-            snapshot: *id,
-            counter: manifest.counter,
-            at: now.0,
-        };
-        match newest.get_mut(&source) {
-            Some(old) if old.counter >= seen.counter => {}
-            Some(old) => *old = seen,
-            None => drop(newest.insert(source, seen)),
-        }
+/// Keeps the newest of every source.
+fn newer(all: &mut BTreeMap<Source, Seen>, seen: Seen) {
+    let source = (seen.writer, seen.host.clone());
+    match all.get(&source) {
+        Some(old) if old.counter >= seen.counter => {}
+        _ => drop(all.insert(source, seen)),
     }
-    newest
 }

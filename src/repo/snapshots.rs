@@ -11,6 +11,8 @@ use crate::fs::path::{self, Platform};
 use crate::id::{Id, Id16, Prefix};
 use crate::report::{Event, Observer};
 use crate::units::Time;
+use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// A snapshot: its name and its manifest.
 #[derive(Clone, Debug)]
@@ -33,18 +35,36 @@ pub struct Listing {
 }
 
 impl Snapshot {
-    /// The time by which retention judges the backup. A host with a writer key is believed no date: what it writes is
-    /// as old as the storage says.
+    /// When the backup was made: what it says, but not later than when the storage took it. So a host whose clock ran
+    /// ahead once does not stay the newest.
+    pub fn time(&self) -> Time {
+        self.manifest.time.min(self.modified)
+    }
+
+    /// The time by which retention judges the backup. A host with a writer key is believed no date, as it could take the
+    /// places of older backups: what it writes is as old as the storage says.
     pub fn age_time(&self) -> Time {
         match self.manifest.writer == Id16::ZERO {
-            true => self.manifest.time,
+            true => self.time(),
             false => self.modified,
         }
     }
+
+    /// Does the storage say that a writer key's backup is much younger than it says itself? So it is where a backup was
+    /// brought back, or the whole repository copied; or the host lies. Its age is not known then.
+    pub fn misdated(&self) -> bool {
+        let late = self
+            .modified
+            .since(self.manifest.ended.max(self.manifest.time));
+        self.manifest.writer != Id16::ZERO && late > MISDATED
+    }
 }
 
+/// A host's clock may be wrong by so much.
+const MISDATED: Duration = Duration::from_secs(24 * 3600);
+
 /// Which snapshots are asked for; an empty filter takes all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SnapshotFilter {
     /// Host name.
     pub host: Option<String>,
@@ -52,6 +72,8 @@ pub struct SnapshotFilter {
     pub path: Option<TreePath>,
     /// Tags that must all be there.
     pub tags: Vec<String>,
+    /// How the writer's id begins, in hexadecimal; it is all zeros for the full keys.
+    pub writer: Option<String>,
 }
 
 impl SnapshotFilter {
@@ -65,7 +87,9 @@ impl SnapshotFilter {
                 .iter()
                 .any(|s| path::to_tree(s, b"", platform).is_ok_and(|s| s == *p))
         });
-        host && path && self.tags.iter().all(|t| manifest.tags.contains(t))
+        let begins = |w: &String| manifest.writer.hex().starts_with(w.as_str());
+        let writer = self.writer.as_ref().is_none_or(begins);
+        host && path && writer && self.tags.iter().all(|t| manifest.tags.contains(t))
     }
 }
 
@@ -174,12 +198,15 @@ impl Repository {
         }
         self.notice_rollback(seen, &listed, Some(&found), observer);
         found.retain(|s| filter.matches(&s.manifest));
-        found.sort_by_key(|s| (s.manifest.time, s.id));
+        found.sort_by_key(|s| (s.time(), s.manifest.counter, s.id));
         Ok((found, unreadable))
     }
 
     /// The snapshot that `text` names: a whole id, a unique prefix of one (at least 4 digits), or `latest`, the
     /// newest that `filter` takes.
+    ///
+    /// # Errors
+    /// `Usage` if `latest` could be that of several keys: a writer key names whatever host it likes.
     pub fn find_snapshot(
         &self,
         text: &str,
@@ -187,7 +214,9 @@ impl Repository {
         observer: &dyn Observer,
     ) -> Result<Snapshot> {
         if text == "latest" {
-            let newest = self.snapshots(filter, observer)?.0.pop();
+            let (mut found, _) = self.snapshots(filter, observer)?;
+            refuse_mixed(&found)?;
+            let newest = found.pop();
             return newest.ok_or_else(|| {
                 Error::failed("there is no backup that matches")
                     .hint("`corso backup list` shows what there is")
@@ -223,4 +252,28 @@ impl Repository {
             ))),
         }
     }
+}
+
+/// Names a writer for people: the full keys are one, as it were.
+pub fn writer_name(writer: &Id16) -> String {
+    match *writer == Id16::ZERO {
+        true => "full".to_owned(),
+        false => writer.short(),
+    }
+}
+
+/// Which of several keys' backups is the latest is for the user to say.
+fn refuse_mixed(found: &[Snapshot]) -> Result<()> {
+    let writers: BTreeSet<Id16> = found.iter().map(|s| s.manifest.writer).collect();
+    if writers.len() < 2 {
+        return Ok(());
+    }
+    let names: Vec<String> = writers.iter().take(5).map(writer_name).collect();
+    let more = if writers.len() > 5 { ", ..." } else { "" };
+    Err(Error::usage(format!(
+        "backups of {} keys match ({}{more}), and a writer key may name any host: latest of which?",
+        writers.len(),
+        names.join(", ")
+    ))
+    .hint("add --writer with one of these; `corso repo key list` tells whose they are, and full stands for all full keys"))
 }

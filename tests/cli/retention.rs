@@ -186,6 +186,46 @@ fn backups_that_vanish_are_told_of() {
 }
 
 #[test]
+fn lists_tell_whose_a_backup_is() {
+    let mut corso = connected().env("CORSO_NEW_PASSPHRASE", "w");
+    let full = backups(&corso, 1).remove(0);
+    assert!(!corso.ok(&["backup", "list"]).stdout.contains("Writer"));
+    let added = corso.ok(&["repo", "key", "add", "--role", "writer", "--json"]);
+    let writer = json(&added.stdout)["added"]["writer"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    corso.set("CORSO_PASSPHRASE", "w");
+    corso.ok(&["backup", "create", "d", "--host", "web1"]);
+    corso.set("CORSO_PASSPHRASE", "p");
+    let list = corso.ok(&["backup", "list"]).stdout;
+    assert!(list.lines().next().unwrap().contains("Writer"), "{list}");
+    assert!(
+        list.contains(&writer[..8]) && list.contains("full"),
+        "{list}"
+    );
+    let refused = corso.fails(&["backup", "details", "latest"], 2).stderr;
+    assert!(
+        refused.contains("--writer") && refused.lines().count() == 1,
+        "{refused}"
+    );
+    let details = corso.ok(&["backup", "details", "latest", "--writer", "full", "--json"]);
+    assert_eq!(json(&details.stdout)["backup"]["id"], full.as_str());
+    corso.ok(&[
+        "restore",
+        "latest",
+        "--writer",
+        &writer[..8],
+        "--destination",
+        "out",
+    ]);
+    let wrong = corso
+        .fails(&["backup", "list", "--writer", "laptop"], 2)
+        .stderr;
+    assert!(wrong.contains("is no writer"), "{wrong}");
+}
+
+#[test]
 fn a_writer_key_forgets_nothing() {
     let corso = connected().env("CORSO_NEW_PASSPHRASE", "w");
     let ids = backups(&corso, 1);

@@ -162,6 +162,10 @@ pub struct Forget {
     #[argh(option, arg_name = "LIST")]
     pub group_by: Option<String>,
 
+    /// go by the dates that backups of writer keys name, after the repository was copied to another place
+    #[argh(switch)]
+    pub trust_dates: bool,
+
     /// say what would be kept and why, but delete nothing
     #[argh(switch)]
     pub dry_run: bool,

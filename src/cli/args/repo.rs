@@ -215,6 +215,10 @@ pub struct Maintenance {
     #[argh(switch)]
     pub extend_retention: bool,
 
+    /// go on although backups are missing without a record of their deletion
+    #[argh(switch)]
+    pub accept_missing: bool,
+
     /// what storage and requests cost, such as storage=0.006,egress=0.01
     #[argh(option, arg_name = "PRICES")]
     pub prices: Option<String>,

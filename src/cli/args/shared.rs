@@ -211,6 +211,10 @@ pub struct SelectArgs {
     #[argh(option, arg_name = "HOST")]
     pub host: Option<String>,
 
+    /// only backups made with this writer key: its id, or full for all full keys
+    #[argh(option, arg_name = "WRITER")]
+    pub writer: Option<String>,
+
     /// only backups with this path among their sources
     #[argh(option, arg_name = "PATH")]
     pub source: Option<OsArg>,

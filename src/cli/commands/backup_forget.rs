@@ -18,7 +18,8 @@ pub fn run(session: &Session, flags: &Forget) -> Result<Outcome> {
     let by = by.transpose().context(|| "--group-by")?.unwrap_or_default();
     let filter = super::filter(session)?;
     let repo = super::open(session)?;
-    let plan = forget::plan(&repo, &policy, by, &filter, &*session.reporter)?;
+    let trust = flags.trust_dates;
+    let plan = forget::plan(&repo, &policy, by, &filter, trust, &*session.reporter)?;
     let gone = plan.removed();
     if !flags.dry_run {
         forget::delete(&repo, &gone, &*session.reporter, session.stop()?)?;

@@ -3,8 +3,9 @@
 use crate::cli::args::backup::List;
 use crate::cli::session::{Outcome, Session};
 use crate::error::Result;
+use crate::id::Id16;
 use crate::repo::records::Deletions;
-use crate::repo::snapshots::Snapshot;
+use crate::repo::snapshots::{Snapshot, writer_name};
 use crate::report::text::{Align, count, table};
 use crate::report::{json::put_path, printable};
 use crate::units::human_bytes;
@@ -37,6 +38,13 @@ pub fn run(session: &Session, flags: &List) -> Result<Outcome> {
         columns.insert(6, ("Pinned", Align::Left));
         for (row, backup) in rows.iter_mut().zip(&backups) {
             row.insert(6, if pinned(backup) { "yes" } else { "" }.to_owned());
+        }
+    }
+    // Whose a backup is tells the key, not the host that it names.
+    if backups.iter().any(|b| b.manifest.writer != Id16::ZERO) {
+        columns.insert(3, ("Writer", Align::Left));
+        for (row, backup) in rows.iter_mut().zip(&backups) {
+            row.insert(3, writer_name(&backup.manifest.writer));
         }
     }
     let json_of = |backup: &Snapshot| {

@@ -31,7 +31,7 @@ use crate::crypto::Passphrase;
 use crate::error::{Error, Result};
 use crate::format::config::Config;
 use crate::fs::path::Source;
-use crate::id::Id;
+use crate::id::{Id, Id16};
 use crate::repo::Repository;
 use crate::repo::snapshots::{Snapshot, SnapshotFilter};
 use crate::report::json::put_path;
@@ -118,17 +118,30 @@ fn filter(session: &Session) -> Result<SnapshotFilter> {
             .map(|p| Source::new(&p.0).map(|s| s.path))
             .transpose()?,
         tags: select.tag.clone(),
+        writer: select.writer.as_deref().map(writer).transpose()?,
     })
+}
+
+/// How the id of the writer that `--writer` names begins.
+fn writer(text: &str) -> Result<String> {
+    let text = text.to_ascii_lowercase();
+    let fits = (4..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
+    match text.as_str() {
+        "full" => Ok(Id16::ZERO.hex()),
+        _ if fits => Ok(text),
+        _ => Err(Error::usage(format!(
+            "--writer {text:?} is no writer: give 4 to 32 digits of its id, or full"
+        ))
+        .hint("`corso repo key list` shows the writers")),
+    }
 }
 
 /// The backup that `text` names.
 fn find(session: &Session, repo: &Repository, text: &str) -> Result<Snapshot> {
     let filter = filter(session)?;
-    if text != "latest"
-        && (filter.host.is_some() || filter.path.is_some() || !filter.tags.is_empty())
-    {
+    if text != "latest" && (filter != SnapshotFilter::default()) {
         return Err(Error::usage(
-            "--host, --source and --tag say which backup is the latest; an id needs none of them",
+            "--host, --source, --tag and --writer say which backup is the latest; an id needs none of them",
         )
         .hint("give latest instead of the id, or leave the flags out"));
     }

@@ -25,6 +25,10 @@ pub fn list(session: &Session) -> Result<Outcome> {
             } else {
                 String::new()
             },
+            match slot.role {
+                Role::Writer => slot.writer.short(),
+                Role::Full => String::new(),
+            },
             slot.label.clone(),
         ]
     };
@@ -33,6 +37,7 @@ pub fn list(session: &Session) -> Result<Outcome> {
         ("Role", Align::Left),
         ("Created", Align::Left),
         ("In use", Align::Left),
+        ("Writer", Align::Left),
         ("Label", Align::Left),
     ];
     let mut lines: Vec<String> = found

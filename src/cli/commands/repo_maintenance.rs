@@ -62,6 +62,7 @@ fn options(
             .map(|s| parse_bytes(&s).context(|| "--max-repack"))
             .transpose()?
             .unwrap_or(u64::MAX),
+        accept_missing: flags.accept_missing,
         prices,
     })
 }

@@ -105,9 +105,10 @@ impl History {
         let newest = found
             .iter()
             .max_by_key(|s| (s.manifest.counter, s.manifest.time));
-        let (previous, counter) = newest.map_or((None, 1), |s| {
-            (Some(s.id), s.manifest.counter.saturating_add(1))
-        });
+        // A number that this host has seen is not given again, be the backup gone or not: it would hide that it is.
+        let seen = repo.newest_seen(&options.host).map_or(0, |s| s.counter);
+        let (previous, last) = newest.map_or((None, 0), |s| (Some(s.id), s.manifest.counter));
+        let counter = last.max(seen).saturating_add(1);
         let parent = match options.parent {
             Parent::None => None,
             Parent::Newest => {
@@ -150,15 +151,11 @@ impl History {
         }
         let writer = repo.writer();
         let key = source_key(&options.host, &source_set(options));
-        let seen = repo.cache().and_then(|c| {
-            c.seen()
-                .into_iter()
-                .find(|s| s.writer == writer && s.host == options.host)
-        });
+        let seen = repo.newest_seen(&options.host);
         if seen.is_some() {
             let before = repo.seen();
             match repo.list_snapshots() {
-                Ok(listed) => repo.notice_rollback(before, &listed, None, observer),
+                Ok(listed) => drop(repo.notice_rollback(before, &listed, None, observer)),
                 // A key that may not list cannot tell.
                 Err(e) if e.kind() == Kind::PermissionDenied => {}
                 Err(e) => return Err(e),

@@ -31,6 +31,7 @@ impl World {
             writer,
             run: session.run,
             domain_epoch: session.epoch,
+            ended: self.repo.storage().now(),
             ..Manifest::default()
         };
         change(&mut manifest);
@@ -55,7 +56,7 @@ impl World {
 
     fn plan(&self, policy: &Policy) -> Result<Plan> {
         let (by, all) = (GroupBy::default(), SnapshotFilter::default());
-        plan(&self.repo, policy, by, &all, &Silent)
+        plan(&self.repo, policy, by, &all, false, &Silent)
     }
 }
 
@@ -97,6 +98,66 @@ fn a_writers_false_dates_push_nothing_out() {
 }
 
 #[test]
+fn in_a_copy_of_the_repository_writers_backups_stay() {
+    let world = World::small();
+    let writer = Id16([1; 16]);
+    let now = world.repo.storage().now();
+    let old = [30u64, 20, 10].map(|days| {
+        let time = now.minus(Duration::from_secs(days * 86_400));
+        world.snapshot(writer, |m| (m.time, m.ended) = (time, time))
+    });
+    let fresh = [0, 1].map(|_| world.snapshot(writer, |m| m.time = m.ended));
+    let planned = world.plan(&last(1)).unwrap();
+    assert_eq!(planned.removed(), [fresh[0]], "they take nobody's place");
+    let kept = &planned.groups[0].keep;
+    assert_eq!(kept.iter().filter(|(_, why)| *why == [MISDATED]).count(), 3);
+    let all = SnapshotFilter::default();
+    let by = GroupBy::default();
+    let trusting = plan(&world.repo, &last(3), by, &all, true, &Silent).unwrap();
+    assert_eq!(trusting.removed(), old[..2]);
+}
+
+#[test]
+fn a_clock_that_ran_ahead_once_does_not_stay_the_newest() {
+    let world = World::small();
+    let year = Duration::from_secs(365 * 86_400);
+    let now = world.repo.storage().now();
+    let stale = world.snapshot(Id16::ZERO, |m| m.time = now.plus(year));
+    let good = world.snapshot(Id16::ZERO, |m| m.time = m.ended);
+    assert_eq!(world.plan(&last(1)).unwrap().removed(), [stale]);
+    let latest = world
+        .repo
+        .find_snapshot("latest", &SnapshotFilter::default(), &Silent);
+    assert_eq!(latest.unwrap().id, good);
+}
+
+#[test]
+fn latest_is_not_taken_from_another_writer() {
+    let world = World::small();
+    let real = world.snapshot(Id16::ZERO, |m| m.time = m.ended);
+    let planted = world.snapshot(Id16([7; 16]), |m| m.time = m.ended);
+    let latest = |writer: Option<&str>| {
+        let filter = SnapshotFilter {
+            host: Some("h".into()),
+            writer: writer.map(str::to_owned),
+            ..SnapshotFilter::default()
+        };
+        world
+            .repo
+            .find_snapshot("latest", &filter, &Silent)
+            .map(|s| s.id)
+    };
+    let refused = latest(None).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Usage);
+    assert!(
+        refused.to_string().contains("(full, 07070707)"),
+        "{refused}"
+    );
+    assert_eq!(latest(Some(&Id16::ZERO.hex())).unwrap(), real);
+    assert_eq!(latest(Some("0707")).unwrap(), planted);
+}
+
+#[test]
 fn pins_hold_until_they_are_taken_off() {
     let world = World::small();
     let ids = [1, 2, 3].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
@@ -119,6 +180,7 @@ fn a_record_without_the_repositorys_seal_says_nothing() {
     let ids = [1, 2].map(|t| world.snapshot(Id16::ZERO, |m| m.time = Time(t)));
     let forger = Keyring::generate(world.repo.id()).unwrap();
     let forged = Record {
+        number: 9,
         change: Change::Pin(ids[0]),
         time: Time(0),
         nonce: Id16::ZERO,
@@ -160,7 +222,7 @@ fn without_a_rule_nothing_is_forgotten() {
         retention,
         grace: None,
     };
-    world.repo.put_record(settings).unwrap();
+    world.repo.put_records(vec![settings], &Silent).unwrap();
     assert_eq!(world.plan(&Policy::default()).unwrap().removed(), [ids[0]]);
     retention.unknown = true;
     let records = Records {
@@ -282,16 +344,47 @@ fn a_storage_that_shows_less_is_noticed() {
     assert_eq!(warnings.take(), text, "also where only names are listed");
     assert_eq!(there.accept_missing().unwrap(), 1);
     assert_eq!(told(&there), "");
-    // Something newer takes its place.
+    // Nothing newer takes its place: that is what an intruder's deletions would hide behind.
     let four = world.snapshot(Id16::ZERO, |m| m.counter = 4);
-    assert_eq!(
-        (told(&there), told(&world.repo)),
-        (String::new(), String::new())
+    let text = told(&world.repo);
+    assert!(
+        text.contains(&two.short()) && text.contains(&four.short()),
+        "{text}"
     );
+    assert_eq!(told(&there), "");
+    // An older one that is gone is missed as much as the newest.
+    world.storage.delete(&format!("snapshots/{one}")).unwrap();
+    assert!(told(&there).contains(&one.short()));
+    assert!(told(&world.repo).contains("2 backups of host"));
+    assert_eq!(world.repo.accept_missing().unwrap(), 2);
+    assert_eq!(there.accept_missing().unwrap(), 1);
+    assert_eq!(told(&there), "");
     // Who has not looked for a month cannot know: the record may have gone as well.
     world.storage.advance(31 * G);
     world.storage.delete(&format!("snapshots/{four}")).unwrap();
     assert_eq!(told(&there), "");
+}
+
+#[test]
+fn a_number_is_not_given_again() {
+    let world = World::small();
+    let there = world.open("there", "full");
+    let quiet = Arc::new(Warnings::default());
+    let counter = |id| world.repo.snapshot(&id).unwrap().manifest.counter;
+    let first = world.backup_as(&there, quiet.clone());
+    let second = world.backup_as(&there, quiet.clone());
+    world
+        .storage
+        .delete(&format!("snapshots/{second}"))
+        .unwrap();
+    let third = world.backup_as(&there, quiet.clone());
+    assert_eq!([counter(first), counter(third)], [1, 3]);
+    let text = quiet.take();
+    assert!(text.contains(&second.short()), "{text}");
+    assert!(
+        told(&there).contains(&second.short()),
+        "the next backup does not hide it"
+    );
 }
 
 #[test]

@@ -10,6 +10,7 @@
 
 mod active;
 mod bury;
+mod doubt;
 mod frozen;
 mod locks;
 mod look;
@@ -76,6 +77,8 @@ pub struct MaintenanceOptions {
     pub grace: Option<Duration>,
     /// Move at most so many bytes.
     pub max_repack: u64,
+    /// Backups that are missing without a record of their deletion are no reason to delete nothing.
+    pub accept_missing: bool,
     /// What things cost.
     pub prices: Prices,
     /// Extend the locks of what is needed, also where the repository's settings do not say so.
@@ -89,6 +92,7 @@ impl Default for MaintenanceOptions {
             dry_run: false,
             grace: None,
             max_repack: u64::MAX,
+            accept_missing: false,
             prices: Prices::default(),
             extend_locks: false,
         }
@@ -141,8 +145,8 @@ pub struct MaintenanceReport {
 ///
 /// # Errors
 /// `RoleNeeded`; `Usage` for a grace period that is too short; `Damaged` where deleting could make damage worse, and it
-/// is not known in whose domain;
-/// `Changed` if it was too slow for the grace period at every try; and what the storage fails with.
+/// is not known in whose domain; `Changed` if backups are missing without a record of their deletion, or if it was too
+/// slow for the grace period at every try; and what the storage fails with.
 pub fn maintain(
     repo: &Arc<Repository>,
     options: &MaintenanceOptions,
@@ -159,6 +163,7 @@ pub fn maintain(
     // Waiting longer before things are deleted does not make a look good for longer: others go by their own grace.
     let fresh = Grace(grace.0.min(repo.config.grace));
     let (clock, usage) = (Instant::now(), repo.storage.usage());
+    doubt::missing(repo, options, observer)?;
     let mut job = Job {
         repo,
         options,
@@ -288,6 +293,9 @@ impl Job<'_> {
                 return Err(doubt);
             }
             self.tell(&look.frozen);
+            if complete && !options.accept_missing {
+                doubt::emptiness(&look, grace, options, observer)?;
+            }
             let spared = Spared::of(&look, &stones)?;
             self.report.snapshots = look.snapshots.len() as u64;
             self.report.chunks = marks.chunks;

@@ -246,7 +246,7 @@ fn replace(
             .pins
             .contains(&old.id);
         if pinned {
-            repo.put_record(Change::Pin(*new))?;
+            repo.put_records(vec![Change::Pin(*new)], &**observer)?;
         }
         forget::delete(repo, &[old.id], &**observer, stop)?;
     }

@@ -5,6 +5,7 @@ use crate::error::{Context, Result};
 use crate::id::{Id, Id16};
 use crate::index::place::private_file;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::time::Duration;
 
@@ -12,10 +13,12 @@ use std::time::Duration;
 const MAX_FILE: u64 = 16 << 20;
 /// More source sets are not remembered.
 const MAX_TREES: usize = 256;
+/// More snapshots are not remembered; about 5 MB.
+const MAX_SEEN: usize = 20_000;
 const STATE: &str = "state.json";
 const TREES: &str = "trees.json";
 
-/// The newest snapshot of a writer on a host that this host has seen.
+/// A snapshot that this host has seen.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Seen {
     /// The writer; zero for the full keys.
@@ -74,36 +77,35 @@ pub fn source_key(host: &str, sources: &[Vec<u8>]) -> Id {
 }
 
 impl Cache {
-    /// What has been seen of every writer.
+    /// The snapshots that have been seen, in the order in which they were first.
     pub fn seen(&self) -> Vec<Seen> {
         self.load(STATE)
     }
 
-    /// Remembers snapshots; of each writer and host the one with the highest counter stays.
+    /// Remembers snapshots, or that they were seen again. Beyond 20,000 those that were seen first are forgotten.
     pub fn remember(&self, snapshots: &[Seen]) {
         self.update(STATE, |all: &mut Vec<Seen>| {
+            let places: HashMap<Id, usize> = all
+                .iter()
+                .enumerate()
+                .map(|(at, s)| (s.snapshot, at))
+                .collect();
             for new in snapshots {
-                match all
-                    .iter_mut()
-                    .find(|s| s.writer == new.writer && s.host == new.host)
-                {
-                    Some(old) if old.counter < new.counter => *old = new.clone(),
-                    Some(old)
-                        if old.snapshot == new.snapshot && old.at < new.at.saturating_sub(DAY) =>
-                    {
-                        old.at = new.at;
-                    }
+                match places.get(&new.snapshot).and_then(|at| all.get_mut(*at)) {
+                    Some(old) if old.at < new.at.saturating_sub(DAY) => old.at = new.at,
                     Some(_) => {}
                     None => all.push(new.clone()),
                 }
             }
+            all.drain(..all.len().saturating_sub(MAX_SEEN));
         });
     }
 
-    /// Forgets a writer on a host: its missing snapshots have been told of, or were deleted on purpose.
-    pub fn forget_seen(&self, writer: &Id16, host: &str) {
+    /// Forgets snapshots: that they are missing was told of, or they were deleted on purpose.
+    pub fn forget_seen(&self, snapshots: &[Id]) {
+        let gone: HashSet<&Id> = snapshots.iter().collect();
         self.update(STATE, |all: &mut Vec<Seen>| {
-            all.retain(|s| s.writer != *writer || s.host != host)
+            all.retain(|s| !gone.contains(&s.snapshot));
         });
     }
 
@@ -226,25 +228,28 @@ mod tests {
     }
 
     #[test]
-    fn remembers_the_newest_of_each_writer() {
+    fn remembers_snapshots_until_they_are_forgotten() {
         let (_dir, cache) = cache();
         assert!(cache.seen().is_empty());
         cache.remember(&[seen(0, "a", 5), seen(0, "b", 1), seen(0, "a", 4)]);
-        cache.remember(&[seen(0, "b", 2), seen(3, "a", 9)]);
-        assert_eq!(
-            cache.seen(),
-            [seen(0, "a", 5), seen(0, "b", 2), seen(3, "a", 9)]
-        );
+        cache.remember(&[seen(0, "b", 1), seen(3, "a", 9)]);
+        let all = [
+            seen(0, "a", 5),
+            seen(0, "b", 1),
+            seen(0, "a", 4),
+            seen(3, "a", 9),
+        ];
+        assert_eq!(cache.seen(), all);
         // The day of the last look is kept.
         let at = |at| Seen {
             at,
-            ..seen(0, "b", 2)
+            ..seen(0, "b", 1)
         };
         cache.remember(&[at(DAY), at(3 * DAY)]);
         assert_eq!(cache.seen()[1], at(3 * DAY));
         cache.remember(&[at(DAY), at(3 * DAY + 5)]);
         assert_eq!(cache.seen()[1], at(3 * DAY));
-        cache.forget_seen(&Id16([0; 16]), "a");
+        cache.forget_seen(&[Id([5; 32]), Id([4; 32])]);
         assert_eq!(cache.seen(), [at(3 * DAY), seen(3, "a", 9)]);
         assert_eq!(cache.take_warning(), None);
     }
@@ -287,11 +292,14 @@ mod tests {
         std::thread::scope(|s| {
             for writer in 0..8 {
                 let cache = &cache;
-                s.spawn(move || (0..5).for_each(|n| cache.remember(&[seen(writer, "a", n)])));
+                s.spawn(move || {
+                    (0..5).for_each(|n| {
+                        cache.remember(&[seen(writer, "a", 5 * u64::from(writer) + n)])
+                    })
+                });
             }
         });
-        assert_eq!(cache.seen().len(), 8);
-        assert!(cache.seen().iter().all(|s| s.counter == 4));
+        assert_eq!(cache.seen().len(), 40);
     }
 
     #[test]

@@ -182,7 +182,7 @@ proptest! {
         let good = [
             index::encode_frames(&[pack]).unwrap().remove(0).0,
             snapshot::encode(&Default::default()).unwrap(),
-            record::encode(&record::Record { change, time: Default::default(), nonce: Id16::ZERO }, &KEYS).unwrap(),
+            record::encode(&record::Record { change, number: 0, time: Default::default(), nonce: Id16::ZERO }, &KEYS).unwrap(),
             tombstone::encode(&Default::default(), &KEYS).unwrap(),
         ];
         for mut bytes in good {
