@@ -65,6 +65,7 @@ fn no_page_shows_a_flag_that_does_not_exist() {
         "corso-repo.1",
         "corso-backup.1",
         "corso-restore.1",
+        "corso-completion.1",
     ] {
         for flag in flags_of(&page(name)) {
             assert!(known.contains(flag.as_str()), "{name}: {flag}");

@@ -67,7 +67,7 @@ pub fn text(path: &[&str]) -> String {
         "Environment, beside the variables named above",
         environment,
     );
-    out.push_str("\nThe manual: corso(1), corso-repo(1), corso-backup(1), corso-restore(1).\n");
+    out.push_str("\nThe manual: corso(1), corso-repo(1), corso-backup(1), corso-restore(1),\ncorso-completion(1).\n");
     out
 }
 

@@ -2,6 +2,7 @@
 
 pub mod args;
 pub mod commands;
+pub mod completion;
 pub mod config;
 pub mod env;
 pub mod exit;

@@ -120,7 +120,7 @@ fn pin_again(
     let pins = repo.records(Deletions::None, observer)?.pins;
     let pinned = pins.contains(&deletion.snapshot);
     if pinned {
-        repo.put_record(Change::Pin(*name))?;
+        repo.put_records(vec![Change::Pin(*name)], observer)?;
     }
     Ok(pinned)
 }

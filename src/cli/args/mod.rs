@@ -5,6 +5,7 @@
 //! written down once.
 
 pub mod backup;
+pub mod completion;
 pub mod repo;
 pub mod restore;
 pub mod shared;
@@ -35,4 +36,6 @@ pub enum Command {
     Backup(backup::Backup),
     /// `corso restore`
     Restore(restore::Restore),
+    /// `corso completion`
+    Completion(completion::Completion),
 }

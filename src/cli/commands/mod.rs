@@ -7,6 +7,7 @@ mod backup_forget;
 mod backup_list;
 mod backup_pin;
 mod backup_undelete;
+mod completion;
 mod past;
 mod repo_check;
 mod repo_connect;
@@ -84,6 +85,7 @@ pub fn run(session: &Session) -> Result<Outcome> {
             BackupCommand::Undelete(undelete) => backup_undelete::run(session, undelete),
         },
         Command::Restore(restore) => restore::run(session, restore),
+        Command::Completion(flags) => completion::run(flags),
     }
 }
 

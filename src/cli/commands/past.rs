@@ -19,7 +19,7 @@ pub fn allows(command: &Command, storage: &dyn Storage) -> Result<()> {
 
 fn writes(command: &Command) -> bool {
     match command {
-        Command::Restore(_) => false,
+        Command::Restore(_) | Command::Completion(_) => false,
         Command::Backup(backup) => match &backup.command {
             BackupCommand::List(_) | BackupCommand::Details(_) => false,
             BackupCommand::Forget(flags) => !flags.dry_run,

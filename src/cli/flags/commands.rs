@@ -204,4 +204,10 @@ pub const COMMANDS: &[CommandExtra] = &[
             "corso restore latest /etc/ssh --destination / --collisions replace",
         ],
     },
+    CommandExtra {
+        path: &["completion"],
+        groups: &[],
+        usage: "bash|fish|nushell|powershell|zsh",
+        examples: &["corso completion bash > /etc/bash_completion.d/corso"],
+    },
 ];

@@ -81,7 +81,10 @@ fn what_nothing_has_buried_is_used_as_it_is() {
 fn what_was_pinned_comes_back_pinned() {
     let world = World::small();
     let first = world.backup_as(&world.repo, Arc::new(Silent));
-    world.repo.put_record(Change::Pin(first)).unwrap();
+    world
+        .repo
+        .put_records(vec![Change::Pin(first)], &Silent)
+        .unwrap();
     world.write("other", b"other");
     world.backup();
     world.delete(&first);
@@ -109,7 +112,7 @@ fn the_grace_period_in_force_is_the_one_that_counts() {
         retention: Default::default(),
         grace: Some(4 * G),
     };
-    world.repo.put_record(longer).unwrap();
+    world.repo.put_records(vec![longer], &Silent).unwrap();
     let first = world.deleted_backup(&world.repo);
     world.storage.advance(2 * G);
     let reads = |world: &World| {

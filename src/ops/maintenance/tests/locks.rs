@@ -218,7 +218,8 @@ fn what_is_locked_in_place_is_waited_for_without_a_word() {
     world.write("a", 2_000_000, 2);
     world.backup();
     // By another way than ours: here a deletion would have to wait, too.
-    world.forget(&first);
+    world.kept.lock().unwrap().remove(&first);
+    world.remove(&format!("snapshots/{first}"));
     world.storage.advance(DAY);
     let marked = world.maintain().buried.packs_buried;
     assert!(marked > 0);
