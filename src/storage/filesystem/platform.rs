@@ -76,9 +76,10 @@ pub(super) fn place_new(from: &Path, to: &Path) -> io::Result<()> {
 /// Moves `from` to `to`, in place of what is there. Windows refuses that for the moment in which another writer does the
 /// same, or a scanner has the file open.
 pub(super) fn replace(from: &Path, to: &Path) -> io::Result<()> {
-    const TRIES: u32 = if cfg!(windows) { 50 } else { 1 };
+    let mut tries = if cfg!(windows) { 50 } else { 1 };
     let mut result = fs::rename(from, to);
-    for _ in 1..TRIES {
+    while tries > 1 {
+        tries -= 1;
         match &result {
             Err(e) if e.kind() == ErrorKind::PermissionDenied => {}
             _ => break,

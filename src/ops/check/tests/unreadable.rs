@@ -150,7 +150,7 @@ fn an_index_object_that_cannot_be_read_costs_what_only_it_names() {
             );
             let report = report.unwrap();
             assert!(report.index_deleted.is_empty());
-            assert_eq!(report.unread, [key.clone()]);
+            assert_eq!(report.unread, std::slice::from_ref(key));
             assert!(
                 before
                     .keys()
@@ -215,7 +215,7 @@ fn repair_leaves_it_and_mends_the_rest() {
         let warnings = Warnings::default();
         let report = repair_packs(&world.repo, &options, &warnings, &Stop::default()).unwrap();
         let name = |key: &str| key.rsplit('/').next().unwrap().to_owned();
-        assert_eq!(report.unread, [shut.clone()]);
+        assert_eq!(report.unread, std::slice::from_ref(&shut));
         assert_eq!(report.packs_damaged, [name(&damaged)]);
         assert!(warnings.take().contains(&error.message()));
         let named = PacksOptions {

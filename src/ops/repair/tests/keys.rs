@@ -25,7 +25,7 @@ fn a_pack_of_a_key_epoch_that_is_not_held_stays() {
     let world = World::backed_up();
     let (key, name) = of_another_epoch(&world, &world.packs()[1]);
     let report = packs(&world, &[name], false);
-    assert_eq!(report.unread, [key.clone()]);
+    assert_eq!(report.unread, std::slice::from_ref(&key));
     assert!(report.packs_damaged.is_empty() && world.keys("tombstones/").is_empty());
     let report = index(&world, true);
     assert_eq!((report.unread, report.packs_damaged.len()), (vec![key], 0));
@@ -36,7 +36,7 @@ fn an_index_object_of_a_key_epoch_that_is_not_held_stays() {
     let world = World::backed_up();
     let (key, _) = of_another_epoch(&world, &world.keys("index/")[0]);
     let report = index(&world, false);
-    assert_eq!(report.unread, [key.clone()]);
+    assert_eq!(report.unread, std::slice::from_ref(&key));
     assert!(report.index_deleted.is_empty() && world.keys("index/").contains(&key));
     let id = world.snapshots()[0];
     assert_eq!(world.restore(&id).1, 0, "and is in nobody's way");
