@@ -251,18 +251,25 @@ fn locked_moto() -> Option<(Moto, At)> {
     Some((server, at))
 }
 
+/// An intruder comes after two backups in a repository made with `flags`; from before, both are restored. With `destroy`
+/// he tries to destroy every version too, and all are locked.
+fn is_undone(at: &At, flags: &[&str], destroy: bool) {
+    let corso = at.home();
+    corso.ok(&init_s3(&at.endpoint, flags));
+    let source = corso.home().join("source");
+    let backups = two_backups(&corso, &source);
+    let when = moment();
+    let locked = if destroy { at.versions().len() } else { 0 };
+    assert_eq!(intrude(at, destroy), locked, "each version is locked");
+    restores_from_the_past(at, &corso, &when, &backups, &source);
+}
+
 #[test]
 fn deletions_are_undone_on_moto() {
     let Some((_server, at)) = locked_moto() else {
         return;
     };
-    let corso = at.home();
-    corso.ok(&init_s3(&at.endpoint, &LOCK));
-    let source = corso.home().join("source");
-    let backups = two_backups(&corso, &source);
-    let when = moment();
-    intrude(&at, false);
-    restores_from_the_past(&at, &corso, &when, &backups, &source);
+    is_undone(&at, &LOCK, false);
 }
 
 #[test]
@@ -456,20 +463,13 @@ fn an_intruder_cannot_destroy_what_is_locked() {
     };
     server.make_locked_bucket(BUCKET);
     let at = At::of(&server);
-    let corso = at.home();
     let lock = [
         "--retention-mode",
         "compliance",
         "--retention-duration",
         "7d",
     ];
-    corso.ok(&init_s3(&at.endpoint, &lock));
-    let source = corso.home().join("source");
-    let backups = two_backups(&corso, &source);
-    let when = moment();
-    let all = at.versions().len();
-    assert_eq!(intrude(&at, true), all, "each version is locked");
-    restores_from_the_past(&at, &corso, &when, &backups, &source);
+    is_undone(&at, &lock, true);
 }
 
 #[test]
@@ -479,13 +479,7 @@ fn versions_alone_undo_deletions() {
     };
     server.keep_versions(BUCKET);
     let at = At::of(&server);
-    let corso = at.home();
-    corso.ok(&init_s3(&at.endpoint, &[]));
-    let source = corso.home().join("source");
-    let backups = two_backups(&corso, &source);
-    let when = moment();
-    intrude(&at, false);
-    restores_from_the_past(&at, &corso, &when, &backups, &source);
+    is_undone(&at, &[], false);
 }
 
 #[test]
