@@ -244,8 +244,7 @@ impl Repository {
                 return Ok(None);
             }
         }
-        let bytes = self.storage.get(&key, index_format::MAX_OBJECT);
-        let bytes = self.patience.judge(&key, bytes)?;
+        let bytes = self.ask(&key, index_format::MAX_OBJECT)?;
         match Id::sha256(&bytes) == *name {
             true => Ok(Some(bytes)),
             false => Err(Error::damaged("its bytes do not have the hash of its name")),

@@ -3,6 +3,7 @@
 //! An object that cannot be read (archived, denied, on a disk that fails) is its own failure, and the others are worth
 //! asking for. Where many of them in a row fail alike, it is the storage.
 
+use super::Repository;
 use crate::error::{Error, Kind, Result};
 use std::sync::{Mutex, PoisonError};
 
@@ -56,6 +57,13 @@ impl Patience {
                 .context(format!("{MAX_ALIKE} objects in a row could not be read"))
                 .of_all(),
         }
+    }
+}
+
+impl Repository {
+    /// The bytes of the object `key`, `limit` at most. Its failure is judged ([`Patience::judge`]).
+    pub(crate) fn ask(&self, key: &str, limit: u64) -> Result<Vec<u8>> {
+        self.patience.judge(key, self.storage.get(key, limit))
     }
 }
 

@@ -134,10 +134,7 @@ fn try_suspects(
             let why = suspects.get(name).cloned().unwrap_or_default();
             let said = rows.remove(name).unwrap_or_default();
             let key = pack_key(name);
-            match repo
-                .patience
-                .judge(&key, repo.storage().get(&key, MAX_OBJECT))
-            {
+            match repo.ask(&key, MAX_OBJECT) {
                 Ok(bytes) => {
                     let tried = frames(repo, &bytes, &said)?;
                     let bad: Vec<PackRow> = tried.bad.iter().map(|(_, row)| *row).collect();
@@ -179,10 +176,7 @@ impl Work<'_> {
 /// Reads a pack and holds it against what the index says of it.
 fn examine(repo: &Repository, name: &Id, said: &[[u8; 16]]) -> Result<Verdict> {
     let key = pack_key(name);
-    let bytes = repo
-        .patience
-        .judge(&key, repo.storage().get(&key, MAX_OBJECT));
-    let examined = bytes.and_then(|bytes| {
+    let examined = repo.ask(&key, MAX_OBJECT).and_then(|bytes| {
         if Id::sha256(&bytes) != *name {
             return Err(Error::damaged("its bytes do not have the hash of its name"));
         }

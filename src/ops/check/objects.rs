@@ -35,8 +35,7 @@ pub fn config_and_keys(repo: &Repository, report: &mut CheckReport) -> Result<()
         .context(|| "listing key slots")?;
     for key in keys {
         let slot = repo
-            .patience
-            .judge(&key, storage.get(&key, MAX_SLOT as u64))
+            .ask(&key, MAX_SLOT as u64)
             .and_then(|bytes| Slot::decode(&bytes));
         let named: Option<Id16> = key.strip_prefix("keys/").and_then(|n| n.parse().ok());
         match slot {

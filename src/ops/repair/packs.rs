@@ -240,10 +240,7 @@ impl Repair<'_> {
         lost: &mut Vec<(Id16, Id)>,
     ) -> Result<State> {
         let (repo, key) = (self.repo, pack_key(id));
-        let bytes = match repo
-            .patience
-            .judge(&key, repo.storage().get(&key, MAX_OBJECT))
-        {
+        let bytes = match repo.ask(&key, MAX_OBJECT) {
             Ok(bytes) => bytes,
             Err(e) if e.kind() == Kind::Damaged => Vec::new(),
             Err(e) if e.is_unreadable() => {

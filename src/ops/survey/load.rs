@@ -17,7 +17,7 @@ use std::path::Path;
 /// `Damaged` if it is not, at a second look either: the way here may have damaged the first answer.
 pub fn read_object(repo: &Repository, key: &str, name: &Id, limit: u64) -> Result<Vec<u8>> {
     for last in [false, true] {
-        match repo.patience.judge(key, repo.storage().get(key, limit)) {
+        match repo.ask(key, limit) {
             Ok(bytes) if Id::sha256(&bytes) == *name => return Ok(bytes),
             Err(e) if e.kind() != Kind::Damaged || last => {
                 return Err(e.context(format!("reading {key}")));
