@@ -14,8 +14,33 @@ pub use unix::{Dir, Target, is_own, is_unsupported, read_exact_at, write_all_at}
 #[cfg(windows)]
 pub use windows::{Dir, Target, is_own, is_unsupported, read_exact_at, write_all_at};
 
-use crate::format::{FileKind, FileTime};
+use crate::error::{Error, Result};
+use crate::format::{FileKind, FileTime, TreePath};
+use crate::fs::path::{self, Platform};
 use std::io;
+use std::sync::Arc;
+
+impl Target {
+    /// The name here of component `part` of a snapshot's path, which has `depth` components before it. Refuses what
+    /// cannot be a file name, and what would lead out of its directory.
+    pub fn name<'a>(&self, depth: usize, part: &'a [u8]) -> Result<&'a [u8]> {
+        path::component(depth, part, self.from, Platform::HERE)
+    }
+
+    /// The directory for snapshot path `at`. With `make`, missing directories are created, for the user alone where
+    /// the system can.
+    ///
+    /// Errors name the component that is in the way.
+    pub fn dir(&self, at: &TreePath, make: bool) -> Result<Arc<Dir>> {
+        self.walk(at, make)?
+            .ok_or_else(|| Error::failed("its directory is not there"))
+    }
+
+    /// Like [`Self::dir`]; `None` if a component is missing.
+    pub fn dir_if_there(&self, at: &TreePath) -> Result<Option<Arc<Dir>>> {
+        self.walk(at, false)
+    }
+}
 
 /// What a name in the target is now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 use super::Dir;
 use crate::error::{Context, Error, Result};
 use crate::format::TreePath;
-use crate::fs::path::{self, Platform};
+use crate::fs::path::Platform;
 use rustix::io::Errno;
 use std::collections::HashMap;
 use std::path::Path;
@@ -18,7 +18,7 @@ const CACHED_OF_PATH: usize = 48;
 pub struct Target {
     /// `None` where a dry run found nothing.
     root: Option<Arc<Dir>>,
-    from: Platform,
+    pub(in super::super) from: Platform,
     cache: Mutex<Cache>,
 }
 
@@ -63,27 +63,11 @@ impl Target {
         })
     }
 
-    /// The name here of component `part` of a snapshot's path, which has `depth` components before it. Refuses what
-    /// cannot be a file name, and what would lead out of its directory.
-    pub fn name<'a>(&self, depth: usize, part: &'a [u8]) -> Result<&'a [u8]> {
-        path::component(depth, part, self.from, Platform::HERE)
-    }
-
-    /// Opens the directory for snapshot path `at`, going down from the nearest open ancestor without following links.
-    /// With `make`, missing directories are created with mode 0700.
+    /// Opens the directory for snapshot path `at`, going down from the nearest open ancestor without following links;
+    /// `None` if a component is missing. With `make`, missing directories are created with mode 0700.
     ///
     /// Errors name the component that is in the way.
-    pub fn dir(&self, at: &TreePath, make: bool) -> Result<Arc<Dir>> {
-        self.walk(at, make)?
-            .ok_or_else(|| Error::failed("its directory is not there"))
-    }
-
-    /// Like [`Self::dir`]; `None` if a component is missing.
-    pub fn dir_if_there(&self, at: &TreePath) -> Result<Option<Arc<Dir>>> {
-        self.walk(at, false)
-    }
-
-    fn walk(&self, at: &TreePath, make: bool) -> Result<Option<Arc<Dir>>> {
+    pub(in super::super) fn walk(&self, at: &TreePath, make: bool) -> Result<Option<Arc<Dir>>> {
         let parts = at.0.as_slice();
         let mut cache = self.cache.lock().unwrap_or_else(|e| e.into_inner());
         let nearest = cache.nearest(parts);

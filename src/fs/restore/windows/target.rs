@@ -3,14 +3,14 @@
 use super::Dir;
 use crate::error::{Context, Error, Result};
 use crate::format::{FileKind, TreePath};
-use crate::fs::path::{self, Platform};
+use crate::fs::path::Platform;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The destination of a restore.
 pub struct Target {
     root: PathBuf,
-    from: Platform,
+    pub(in super::super) from: Platform,
     /// The directory asked for last: files come directory by directory.
     last: Mutex<Option<(TreePath, Arc<Dir>)>>,
 }
@@ -34,24 +34,8 @@ impl Target {
         })
     }
 
-    /// The name here of component `part` of a snapshot's path, which has `depth` components before it. Refuses what
-    /// cannot be a file name, and what would lead out of its directory.
-    pub fn name<'a>(&self, depth: usize, part: &'a [u8]) -> Result<&'a [u8]> {
-        path::component(depth, part, self.from, Platform::HERE)
-    }
-
-    /// The directory for snapshot path `at`. With `make`, missing directories are created.
-    pub fn dir(&self, at: &TreePath, make: bool) -> Result<Arc<Dir>> {
-        self.walk(at, make)?
-            .ok_or_else(|| Error::failed("its directory is not there"))
-    }
-
-    /// Like [`Self::dir`]; `None` if a component is missing.
-    pub fn dir_if_there(&self, at: &TreePath) -> Result<Option<Arc<Dir>>> {
-        self.walk(at, false)
-    }
-
-    fn walk(&self, at: &TreePath, make: bool) -> Result<Option<Arc<Dir>>> {
+    /// The directory for snapshot path `at`; `None` if a component is missing and is not to be made.
+    pub(in super::super) fn walk(&self, at: &TreePath, make: bool) -> Result<Option<Arc<Dir>>> {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((path, dir)) = &*last
             && path == at
