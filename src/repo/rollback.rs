@@ -143,9 +143,11 @@ impl Repository {
     /// are. Older ones are forgotten by full keys, in its course.
     fn notice_own(&self, missing: Vec<Seen>, observer: &dyn Observer) -> usize {
         let now = self.storage.now();
+        let seen = self.seen();
         let newest = |s: &Seen| {
-            self.newest_seen(&s.host)
-                .is_some_and(|n| n.snapshot == s.snapshot)
+            let of_host = seen.iter().filter(|o| o.host == s.host);
+            let newest = of_host.max_by_key(|o| o.counter);
+            newest.is_some_and(|n| n.snapshot == s.snapshot)
         };
         let (newest, older): (Vec<Seen>, Vec<Seen>) = missing.into_iter().partition(newest);
         self.forget_seen(&older);
