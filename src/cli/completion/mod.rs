@@ -150,7 +150,15 @@ fn add(all: &mut Vec<Node>, path: &mut Vec<&'static str>, info: CommandInfoWithA
 }
 
 /// The names of [`Shell::ALL`].
-pub const SHELLS: &[&str] = &["bash", "fish", "nushell", "powershell", "zsh"];
+pub const SHELLS: &[&str] = &{
+    let mut names = [""; Shell::ALL.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = Shell::ALL[at].0;
+        at += 1;
+    }
+    names
+};
 
 fn flag(info: &FlagInfo<'static>) -> Flag {
     let extra = flags::extra(info.long);

@@ -35,7 +35,7 @@ pub fn missing(
                 plural(n as u64, "backup", "backups"),
                 if n == 1 { "is" } else { "are" },
             );
-            Err(doubt(format!(
+            Err(Error::new(Kind::Changed, format!(
                 "{backups} that this host has seen {are} gone without a record of a deletion, so nothing was changed"
             ))
             .hint(
@@ -73,7 +73,7 @@ pub fn emptiness(
         observer.event(Event::Warning(text));
         return Ok(());
     }
-    Err(doubt(format!("{text}, so nothing was changed")).hint(
+    Err(Error::new(Kind::Changed, format!("{text}, so nothing was changed")).hint(
         "either no backup has ended yet, or somebody deleted them: check who has the storage's keys, and its versions; \
          give --accept-missing to free the space",
     ))
@@ -85,8 +85,4 @@ fn holds_data(look: &Look, grace: Grace) -> bool {
     let named =
         (0..look.table.len() as u32).any(|n| look.table.good(n) && old(look.table.modified(n)));
     named || look.table.strays.iter().any(|s| old(s.modified))
-}
-
-fn doubt(text: String) -> Error {
-    Error::new(Kind::Changed, text)
 }
