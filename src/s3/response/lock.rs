@@ -23,18 +23,23 @@ pub fn parse_retention(body: &[u8]) -> Result<Option<Retained>, String> {
         return Err(format!("a <{}> where a <Retention> belongs", root.name));
     }
     let text = |name: &str| root.text_of(name).unwrap_or_default().trim();
-    if text("Mode").is_empty() {
-        return Ok(None);
+    match text("Mode") {
+        "" => Ok(None),
+        mode => retained(mode, text("RetainUntilDate")).map(Some),
     }
-    let mode = LockMode::parse(text("Mode"))
-        .ok_or_else(|| format!("a lock of the unknown mode {:?}", text("Mode")))?;
-    let until: jiff::Timestamp = text("RetainUntilDate")
+}
+
+/// A lock by its mode and its end, as an answer's body or headers have them.
+pub fn retained(mode: &str, until: &str) -> Result<Retained, String> {
+    let time: jiff::Timestamp = until
+        .trim()
         .parse()
-        .map_err(|_| format!("a lock until {:?}", text("RetainUntilDate")))?;
-    Ok(Some(Retained {
-        mode,
-        until: Time(until.as_millisecond()),
-    }))
+        .map_err(|_| format!("a lock until {until:.40?}"))?;
+    Ok(Retained {
+        mode: LockMode::parse(mode)
+            .ok_or_else(|| format!("a lock of the unknown mode {mode:.40?}"))?,
+        until: Time(time.as_millisecond()),
+    })
 }
 
 /// Does the bucket keep versions, or did it? None if it never did.

@@ -2,13 +2,12 @@
 
 use super::{S3Storage, damaged_answer};
 use crate::error::{Error, Result};
-use crate::format::lock::{LockMode, ObjectLock};
+use crate::format::lock::ObjectLock;
 use crate::s3::client::{Cause, Failure, Limits};
 use crate::s3::explain::explain;
 use crate::s3::request;
-use crate::s3::response::{S3Error, parse_lock_configuration, parse_retention};
+use crate::s3::response::{S3Error, parse_lock_configuration, parse_retention, retained};
 use crate::storage::{Retained, Storage, check_key};
-use crate::units::Time;
 use std::time::Duration;
 
 /// Longest answer that is read as the lock of an object.
@@ -90,17 +89,9 @@ fn from_head(storage: &S3Storage, key: &str) -> Result<Option<Retained>> {
     let (Some(mode), Some(until)) = (mode, until) else {
         return Ok(None);
     };
-    let time = until.trim().parse::<jiff::Timestamp>().ok();
-    match (LockMode::parse(mode), time) {
-        (Some(mode), Some(time)) => Ok(Some(Retained {
-            mode,
-            until: Time(time.as_millisecond()),
-        })),
-        _ => Err(damaged_answer(
-            &format!("asking for the lock of {key}"),
-            &format!("a lock of mode {mode:.40?} until {until:.40?}"),
-        )),
-    }
+    let lock = retained(mode, until);
+    lock.map(Some)
+        .map_err(|why| damaged_answer(&format!("asking for the lock of {key}"), &why))
 }
 
 /// Locks an object.
