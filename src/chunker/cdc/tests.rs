@@ -1,4 +1,5 @@
 use super::*;
+use crate::ops::testing::noise;
 use proptest::prelude::*;
 
 const KEY: [u8; 32] = [3; 32];
@@ -7,15 +8,6 @@ const SMALL: Params = Params {
     avg: 1024,
     max: 8192,
 };
-
-fn data(seed: u8, len: usize) -> Vec<u8> {
-    let mut out = vec![0; len];
-    blake3::Hasher::new()
-        .update(&[seed])
-        .finalize_xof()
-        .fill(&mut out);
-    out
-}
 
 fn lengths(cdc: &Cdc, mut data: &[u8]) -> Vec<usize> {
     let mut out = Vec::new();
@@ -74,7 +66,7 @@ proptest! {
         seed in any::<u8>(), len in 0usize..60_000, steps in proptest::collection::vec(1usize..9000, 0..50),
     ) {
         let cdc = Cdc::new(SMALL, &KEY).unwrap();
-        let data = data(seed, len);
+        let data = noise(len, seed);
         let mut chunker = Chunker::new(&cdc, Drip { data: &data, steps, fails: false });
         let mut out = Vec::new();
         let mut got = Vec::new();
@@ -91,9 +83,9 @@ proptest! {
     #[test]
     fn the_fast_search_follows_the_definition(seed in any::<u8>(), len in 0usize..9000, repeat in 1usize..300) {
         let cdc = Cdc::new(SMALL, &KEY).unwrap();
-        let random = data(seed, len);
+        let random = noise(len, seed);
         prop_assert_eq!(cdc.cut(&random, true).unwrap_or(0), by_definition(&cdc, &random));
-        let periodic: Vec<u8> = data(seed, repeat).into_iter().cycle().take(9000).collect();
+        let periodic: Vec<u8> = noise(repeat, seed).into_iter().cycle().take(9000).collect();
         prop_assert_eq!(cdc.cut(&periodic, true).unwrap_or(0), by_definition(&cdc, &periodic));
     }
 }
@@ -101,7 +93,7 @@ proptest! {
 #[test]
 fn sizes_are_kept_and_an_insertion_is_local() {
     let cdc = Cdc::new(SMALL, &KEY).unwrap();
-    let mut bytes = data(9, 2 << 20);
+    let mut bytes = noise(2 << 20, 9);
     let cuts = |bytes: &[u8]| {
         let mut at = 0;
         lengths(&cdc, bytes)
@@ -129,7 +121,7 @@ fn sizes_are_kept_and_an_insertion_is_local() {
 
 #[test]
 fn another_key_cuts_elsewhere() {
-    let bytes = data(1, 100_000);
+    let bytes = noise(100_000, 1);
     let [a, b] = [KEY, [4; 32]].map(|key| lengths(&Cdc::new(SMALL, &key).unwrap(), &bytes));
     assert_ne!(a, b);
 }
@@ -146,7 +138,7 @@ fn more_data_is_asked_for_only_when_needed() {
 #[test]
 fn an_error_of_the_reader_ends_the_chunks() {
     let cdc = Cdc::new(SMALL, &KEY).unwrap();
-    let data = data(5, 40_000);
+    let data = noise(40_000, 5);
     let mut chunker = Chunker::new(
         &cdc,
         Drip {

@@ -4,6 +4,12 @@ use crate::id::Id;
 use crate::storage::Retained;
 use crate::units::Time;
 
+/// The query as `name=value`, in order.
+fn query_of(request: Request) -> Vec<String> {
+    let query = request.query.into_iter();
+    query.map(|(n, v)| format!("{n}={v}")).collect()
+}
+
 #[test]
 fn a_put_carries_only_what_is_asked_for() {
     let sha256 = Id::sha256(b"x");
@@ -81,13 +87,8 @@ fn a_listing_names_its_page() {
         max_keys: Some(1),
         ..ListPage::default()
     };
-    let names: Vec<_> = list_objects(page)
-        .query
-        .into_iter()
-        .map(|(n, v)| format!("{n}={v}"))
-        .collect();
     assert_eq!(
-        names,
+        query_of(list_objects(page)),
         [
             "list-type=2",
             "encoding-type=url",
@@ -138,13 +139,8 @@ fn versions_are_named() {
         after: Some(("p/a", "v")),
         ..VersionPage::default()
     };
-    let names: Vec<_> = list_versions(page)
-        .query
-        .into_iter()
-        .map(|(n, v)| format!("{n}={v}"))
-        .collect();
     assert_eq!(
-        names,
+        query_of(list_versions(page)),
         [
             "versions=",
             "encoding-type=url",
