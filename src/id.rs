@@ -109,8 +109,8 @@ impl Prefix {
     }
 
     /// Does `id` begin with it?
-    pub fn begins(&self, id: &Id) -> bool {
-        id.hex().starts_with(&self.0)
+    pub fn begins(&self, id: &impl fmt::Display) -> bool {
+        id.to_string().starts_with(&self.0)
     }
 }
 

@@ -72,8 +72,8 @@ pub struct SnapshotFilter {
     pub path: Option<TreePath>,
     /// Tags that must all be there.
     pub tags: Vec<String>,
-    /// How the writer's id begins, in hexadecimal; it is all zeros for the full keys.
-    pub writer: Option<String>,
+    /// How the writer's id begins; it is all zeros for the full keys.
+    pub writer: Option<Prefix>,
 }
 
 impl SnapshotFilter {
@@ -87,8 +87,8 @@ impl SnapshotFilter {
                 .iter()
                 .any(|s| path::to_tree(s, b"", platform).is_ok_and(|s| s == *p))
         });
-        let begins = |w: &String| manifest.writer.hex().starts_with(w.as_str());
-        let writer = self.writer.as_ref().is_none_or(begins);
+        let writer = self.writer.as_ref();
+        let writer = writer.is_none_or(|w| w.begins(&manifest.writer));
         host && path && writer && self.tags.iter().all(|t| manifest.tags.contains(t))
     }
 }
@@ -151,7 +151,7 @@ impl Repository {
         if let Some(bytes) = cached.filter(|b| Id::sha256(b) == *id) {
             return Ok(Some(bytes));
         }
-        let get = self.patience.judge(key, self.storage.get(key, limit));
+        let get = self.ask(key, limit);
         let bytes = get.context(|| format!("reading {key}"))?;
         if Id::sha256(&bytes) != *id {
             return Ok(None);

@@ -1,5 +1,6 @@
 //! `corso backup create`
 
+use super::given;
 use crate::cli::args::backup::Create;
 use crate::cli::session::{Outcome, Session};
 use crate::error::{Context, Error, Result};
@@ -27,7 +28,7 @@ pub fn run(session: &Session, flags: &Create) -> Result<Outcome> {
     crate::fs::raise_open_files_limit();
     let (exclude_caches, one_file_system) = (flags.exclude_caches, flags.one_file_system);
     let excludes = filter.texts().collect();
-    let host = flags.host.clone().filter(|h| !h.is_empty());
+    let host = given(&flags.host).map(str::to_owned);
     let host = host.unwrap_or_else(crate::fs::host_name);
     let options = BackupOptions {
         stdin: flags
@@ -94,7 +95,7 @@ fn patterns(flags: &Create) -> Result<Filter> {
 }
 
 fn parent(session: &Session, flags: &Create, repo: &Repository) -> Result<Parent> {
-    match flags.parent.as_deref().filter(|p| !p.is_empty()) {
+    match given(&flags.parent) {
         None | Some("latest") => Ok(Parent::Newest),
         Some("none") => Ok(Parent::None),
         Some(id) => repo

@@ -1,6 +1,7 @@
 //! `corso backup forget`
 
 use super::backup_list::describe;
+use super::given;
 use crate::cli::args::backup::Forget;
 use crate::cli::session::{Outcome, Session};
 use crate::error::{Context, Result};
@@ -48,7 +49,7 @@ fn policy(flags: &Forget) -> Result<Policy> {
         None | Some("") => Ok(0),
         Some(text) => parse_count(text).context(|| format!("--keep-{name}")),
     };
-    let within = flags.keep_within.as_deref().filter(|t| !t.is_empty());
+    let within = given(&flags.keep_within);
     let list = |tags: &String| tags.split(',').map(|t| t.trim().to_owned()).collect();
     Ok(Policy {
         last: count(&flags.keep_last, "last")?,

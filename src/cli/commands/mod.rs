@@ -32,7 +32,7 @@ use crate::crypto::Passphrase;
 use crate::error::{Error, Result};
 use crate::format::config::Config;
 use crate::fs::path::Source;
-use crate::id::{Id, Id16};
+use crate::id::{Id, Id16, Prefix};
 use crate::repo::Repository;
 use crate::repo::snapshots::{Snapshot, SnapshotFilter};
 use crate::report::json::put_path;
@@ -115,7 +115,7 @@ fn filter(session: &Session) -> Result<SnapshotFilter> {
     let select = &session.invocation.select;
     let path = select.source.as_ref().filter(|p| !p.is_empty());
     Ok(SnapshotFilter {
-        host: select.host.clone().filter(|h| !h.is_empty()),
+        host: given(&select.host).map(str::to_owned),
         path: path
             .map(|p| Source::new(&p.0).map(|s| s.path))
             .transpose()?,
@@ -124,18 +124,24 @@ fn filter(session: &Session) -> Result<SnapshotFilter> {
     })
 }
 
+/// The value of a flag. An empty one counts as not given: that is what an unset variable in a script leaves.
+fn given(flag: &Option<String>) -> Option<&str> {
+    flag.as_deref().filter(|text| !text.is_empty())
+}
+
 /// How the id of the writer that `--writer` names begins.
-fn writer(text: &str) -> Result<String> {
+fn writer(text: &str) -> Result<Prefix> {
     let text = text.to_ascii_lowercase();
-    let fits = (4..=32).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_hexdigit());
-    match text.as_str() {
-        "full" => Ok(Id16::ZERO.hex()),
-        _ if fits => Ok(text),
-        _ => Err(Error::usage(format!(
+    let prefix = match text.as_str() {
+        "full" => Prefix::parse(&Id16::ZERO.hex()),
+        _ => Prefix::parse(&text).filter(|_| text.len() <= 32),
+    };
+    prefix.ok_or_else(|| {
+        Error::usage(format!(
             "--writer {text:?} is no writer: give 4 to 32 digits of its id, or full"
         ))
-        .hint("`corso repo key list` shows the writers")),
-    }
+        .hint("`corso repo key list` shows the writers")
+    })
 }
 
 /// The backup that `text` names.

@@ -1,5 +1,6 @@
 //! `corso repo connect`
 
+use super::given;
 use super::repo_init::record;
 use crate::cli::args::repo::ConnectS3;
 use crate::cli::config::ConfigFile;
@@ -13,7 +14,7 @@ use serde_json::json;
 pub fn s3(session: &Session, flags: &ConnectS3) -> Result<Outcome> {
     let file = ConfigFile::load(session.config_location())?;
     let mut resolved = place::connect_s3(&session.invocation.s3, &session.env, &file)?;
-    let moment = flags.point_in_time.as_deref().filter(|t| !t.is_empty());
+    let moment = given(&flags.point_in_time);
     if let StorageChoice::S3(s3) = &mut resolved.choice {
         s3.point_in_time = moment
             .map(parse_time)

@@ -1,5 +1,6 @@
 //! `corso repo init`
 
+use super::given;
 use crate::cli::args::repo::InitS3;
 use crate::cli::config::ConfigFile;
 use crate::cli::place::{self, Resolved, StorageChoice};
@@ -112,10 +113,9 @@ fn options(session: &Session) -> Result<InitOptions> {
 
 /// How objects are locked: mode and duration, both or neither.
 fn lock(flags: &InitS3) -> Result<Option<ObjectLock>> {
-    let given = |flag: &Option<String>| flag.clone().filter(|f| !f.is_empty());
-    let mode = given(&flags.retention_mode).and_then(|m| LockMode::parse(&m));
+    let mode = given(&flags.retention_mode).and_then(LockMode::parse);
     let duration = given(&flags.retention_duration)
-        .map(|d| units::parse_duration(&d))
+        .map(units::parse_duration)
         .transpose()
         .context(|| "--retention-duration")?
         .filter(|d| !d.is_zero());

@@ -1,5 +1,6 @@
 //! `corso repo maintenance`
 
+use super::given;
 use crate::cli::args::repo::Maintenance;
 use crate::cli::place::StorageChoice;
 use crate::cli::session::{Outcome, Session};
@@ -36,12 +37,11 @@ fn options(
     flags: &Maintenance,
     place: &StorageChoice,
 ) -> Result<MaintenanceOptions> {
-    let given = |flag: &Option<String>| flag.clone().filter(|f| !f.is_empty());
     let environment = || {
         let prices = session.env.os("CORSO_PRICES")?;
         Some(prices.to_string_lossy().into_owned()).filter(|p| !p.is_empty())
     };
-    let prices = match given(&flags.prices).or_else(environment) {
+    let prices = match given(&flags.prices).map(str::to_owned).or_else(environment) {
         Some(text) => Prices::parse(&text).context(|| "--prices")?,
         None => match place {
             StorageChoice::S3(_) => Prices::default(),
@@ -56,10 +56,10 @@ fn options(
         dry_run: flags.dry_run,
         extend_locks: flags.extend_retention,
         grace: given(&flags.grace)
-            .map(|g| parse_duration(&g).context(|| "--grace"))
+            .map(|g| parse_duration(g).context(|| "--grace"))
             .transpose()?,
         max_repack: given(&flags.max_repack)
-            .map(|s| parse_bytes(&s).context(|| "--max-repack"))
+            .map(|s| parse_bytes(s).context(|| "--max-repack"))
             .transpose()?
             .unwrap_or(u64::MAX),
         accept_missing: flags.accept_missing,

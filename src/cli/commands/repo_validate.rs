@@ -1,5 +1,6 @@
 //! `corso repo validate-provider`
 
+use super::given;
 use crate::cli::args::repo::ValidateS3;
 use crate::cli::config::ConfigFile;
 use crate::cli::place::{self, StorageChoice};
@@ -30,10 +31,7 @@ pub fn s3(session: &Session, flags: &ValidateS3) -> Result<Outcome> {
         return Err(Error::failed("this is no bucket"));
     };
     let storage = place.bucket(&session.env, CONNECTIONS)?;
-    let given = |flag: &Option<String>| {
-        flag.as_deref()
-            .is_some_and(|f| !f.is_empty() && f != "none")
-    };
+    let given = |flag| given(flag).is_some_and(|f| f != "none");
     let meant = Meant {
         lock: given(&flags.retention_mode),
         past: given(&flags.point_in_time),

@@ -5,7 +5,7 @@ use crate::crypto::{Keyring, Passphrase, Role};
 use crate::format::config::Retention;
 use crate::format::record::{self, Record};
 use crate::format::snapshot::{self, Manifest};
-use crate::id::Id16;
+use crate::id::{Id16, Prefix};
 use crate::ops::testing::{G, Warnings, World};
 use crate::ops::undelete;
 use crate::policy::Span;
@@ -139,7 +139,7 @@ fn latest_is_not_taken_from_another_writer() {
     let latest = |writer: Option<&str>| {
         let filter = SnapshotFilter {
             host: Some("h".into()),
-            writer: writer.map(str::to_owned),
+            writer: writer.and_then(Prefix::parse),
             ..SnapshotFilter::default()
         };
         world
