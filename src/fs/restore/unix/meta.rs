@@ -2,7 +2,7 @@
 //! chown clears set-id bits and capabilities, chmod changes an ACL's mask, and all of them but the last touch times.
 
 use super::Dir;
-use super::dir::{found, os};
+use super::dir::os;
 use crate::error::{Context, Error, Result};
 use crate::format::{FileKind, FileTime};
 use crate::fs::restore::{Applied, Meta, Policy};
@@ -155,7 +155,7 @@ impl Node {
         let now = fs::fstat(&file)
             .map_err(io::Error::from)
             .context(|| "looking at it again")?;
-        check_kind(found(&now).kind, kind)?;
+        check_kind(super::dir::found(&now).kind, kind)?;
         let through = format!("/proc/self/fd/{}", file.as_raw_fd()).into();
         Ok(Node { file, through })
     }
