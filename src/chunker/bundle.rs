@@ -6,6 +6,7 @@
 //! the same order make the same bundles wherever they lie (a renamed directory, another host of the domain), and an
 //! edit changes its own bundle and few others. Readers do not depend on any of this.
 
+use crate::codec::spare;
 use crate::error::Result;
 use crate::format::Piece;
 use crate::id::Id;
@@ -128,7 +129,7 @@ impl Bundler {
     }
 
     fn close(&mut self) -> Bundle {
-        let next = Vec::with_capacity(self.bytes.len());
+        let next = spare::take(self.bytes.len());
         let bundle = Bundle {
             number: self.number,
             bytes: std::mem::replace(&mut self.bytes, next),

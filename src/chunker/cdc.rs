@@ -5,6 +5,7 @@
 //! before. Whether a chunk may end at a position thus depends on those 64 bytes and on nothing else, so chunks fall
 //! back into step soon after an insertion, and cut points do not depend on how the data arrives.
 
+use crate::codec::spare;
 use crate::error::{Error, Result};
 use std::io::{self, Read};
 use zeroize::Zeroizing;
@@ -207,7 +208,8 @@ impl<'c, R: Read> Chunker<'c, R> {
 
     /// The first `len` bytes of the buffer; the rest stays for the next chunk.
     fn take(&mut self, len: usize) -> Vec<u8> {
-        let mut rest = self.spare.pop().unwrap_or_default();
+        let average = self.cdc.params.avg + self.block;
+        let mut rest = self.spare.pop().unwrap_or_else(|| spare::take(average));
         rest.extend_from_slice(self.buffer.get(len..).unwrap_or_default());
         self.buffer.truncate(len);
         self.scanned = 0;

@@ -2,6 +2,7 @@
 //!
 //! Whether a payload is compressed is not stored: it is compressed exactly when it is shorter than its raw bytes.
 
+use super::spare;
 use crate::error::{Error, Result};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -29,7 +30,7 @@ pub fn pack_chunk(raw: &[u8], level: i32) -> Result<Cow<'_, [u8]>> {
     }
     let level = level.clamp(*zstd::compression_level_range().start(), MAX_LEVEL);
     // One byte less than the input: zstd stops as soon as the result cannot be shorter.
-    let mut out = Vec::with_capacity(raw.len() - 1);
+    let mut out = spare::take(raw.len() - 1);
     let shorter = COMPRESSOR.with_borrow_mut(|slot| {
         let (compressor, at) = match slot {
             Some(context) => context,
@@ -44,10 +45,17 @@ pub fn pack_chunk(raw: &[u8], level: i32) -> Result<Cow<'_, [u8]>> {
         Ok::<_, Error>(compressor.compress_to_buffer(raw, &mut out).is_ok())
     })?;
     if shorter && out.len() < raw.len() {
-        out.shrink_to_fit();
         Ok(Cow::Owned(out))
     } else {
+        spare::give(out);
         Ok(Cow::Borrowed(raw))
+    }
+}
+
+/// Gives the buffer of what [`pack_chunk`] made back, to be used again.
+pub fn recycle(packed: Cow<'_, [u8]>) {
+    if let Cow::Owned(buffer) = packed {
+        spare::give(buffer);
     }
 }
 

@@ -3,3 +3,4 @@
 pub mod cbor;
 pub mod compress;
 pub mod pad;
+pub mod spare;

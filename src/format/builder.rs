@@ -8,6 +8,7 @@ use super::pack::{Object, PackRow, ROW_LEN};
 use crate::codec::cbor::Writer;
 use crate::codec::compress;
 use crate::codec::pad::padme;
+use crate::codec::spare;
 use crate::crypto::{Cipher, DomainKeys, Keyring, Session, random};
 use crate::error::{Context, Error, Result};
 use crate::id::{Id, Id16};
@@ -93,7 +94,11 @@ impl PackBuilder {
 
     /// Makes room for a whole object of `bytes`, so that it does not move while it grows.
     pub fn reserve(&mut self, bytes: usize) {
-        self.bytes.reserve(bytes.saturating_sub(self.bytes.len()));
+        if self.bytes.capacity() < bytes {
+            let mut room = spare::take(bytes);
+            room.extend_from_slice(&self.bytes);
+            self.bytes = room;
+        }
     }
 
     /// Appends a chunk: its id (zero in index objects and snapshots), raw length, and what
@@ -249,7 +254,7 @@ pub fn verify_sealed(sealed: &Sealed, keys: &Keyring) -> Result<()> {
         object
             .rows
             .par_iter()
-            .try_for_each(|row| object.chunk(row).map(drop))
+            .try_for_each(|row| object.chunk(row).map(spare::give))
     };
     check().context(|| {
         format!(

@@ -7,6 +7,7 @@
 
 use super::check_magic;
 use crate::codec::compress;
+use crate::codec::spare;
 use crate::crypto::aead::{self, AeadKey, Cipher};
 use crate::crypto::{
     DomainKeys, Key, Keyring, Session, hmac_sha256, hmac_verify, kdf::hkdf_sha256, kem,
@@ -416,8 +417,10 @@ pub(super) fn raw_of(payload: Vec<u8>, raw_len: usize) -> Result<Vec<u8>> {
     if payload.len() == raw_len {
         return Ok(payload);
     }
-    let mut raw = Vec::new();
+    // What is longer than usual is asked for there, where a refusal is no abort.
+    let mut raw = spare::take(raw_len.min(spare::CHUNK));
     compress::unpack_into(&payload, raw_len, &mut raw)?;
+    spare::give(payload);
     Ok(raw)
 }
 

@@ -5,6 +5,7 @@ use super::container::{
     domain_of, raw_of,
 };
 use crate::codec::cbor::{Reader, required};
+use crate::codec::spare;
 use crate::crypto::{DomainKeys, Keyring};
 use crate::error::{Context, Error, Result};
 use crate::id::Id;
@@ -158,7 +159,8 @@ pub fn open_frame(key: &ObjectKey, row: &PackRow, frame: &[u8]) -> Result<Vec<u8
             row.stored
         )));
     }
-    let mut buffer = frame.to_vec();
+    let mut buffer = spare::take(frame.len());
+    buffer.extend_from_slice(frame);
     let payload = key
         .open(FrameKind::Chunk, row.offset.into(), &mut buffer)?
         .len();

@@ -5,6 +5,7 @@
 
 use super::Repository;
 use super::chunks::Chunks;
+use crate::codec::spare;
 use crate::crypto::DomainKeys;
 use crate::error::{Error, Kind, Result};
 use crate::format::container::{ObjectKey, ObjectKind, SEALED_HEADER_LEN as HEADER_LEN};
@@ -282,11 +283,13 @@ impl Reader {
             {
                 Ok(raw) => {
                     each(&row.id, &raw).map_err(Error::of_all)?;
+                    spare::give(raw);
                     left.retain(|l| *l != row.id);
                 }
                 Err(_) => failed.push(row.id),
             }
         }
+        spare::give(bytes);
         Ok(failed)
     }
 

@@ -8,6 +8,7 @@ mod counters;
 mod open_packs;
 mod renewal;
 
+use crate::codec::spare;
 use counters::Counters;
 pub use counters::Written;
 pub(crate) use open_packs::Open;
@@ -227,6 +228,7 @@ impl Run {
         }
         let payload = compress::pack_chunk(raw, self.repo.compression_level())?;
         self.add(kind, id, raw.len(), &payload)?;
+        compress::recycle(payload);
         self.counters.chunks.fetch_add(1, Ordering::Relaxed);
         self.counters
             .raw_bytes
@@ -265,7 +267,7 @@ impl Run {
         let (bytes, pack) = self.repo.seal_pack(builder)?;
         let breaks = self.breaks.load(Ordering::SeqCst);
         self.put(&super::pack_key(&pack.pack), &bytes, &pack.pack)?;
-        drop(bytes);
+        spare::give(bytes);
         let due = {
             // Held throughout: a break comes before all of this, or after it.
             let mut unindexed = lock(&self.unindexed);

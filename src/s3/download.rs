@@ -3,6 +3,7 @@
 use super::client::Cause;
 use super::request::{Action, Request};
 use super::transport::{Broken, BrokenKind, HttpResponse, broken_io};
+use crate::codec::spare;
 use crate::units::MIB;
 use std::io::Read;
 use std::time::{Duration, Instant};
@@ -56,7 +57,11 @@ pub(super) fn read_body(
     let response_range = response.header("content-range").map(str::to_owned);
     let mut reader = Paced::new(response.body, pace);
     discard(&mut reader, skip)?;
-    into.reserve(rest.unwrap_or(0).min(most).min(32 * MIB) as usize);
+    let expected = rest.unwrap_or(0).min(most).min(32 * MIB) as usize;
+    match into.capacity() {
+        0 => *into = spare::take(expected),
+        _ => into.reserve(expected),
+    }
     let read = (&mut reader)
         .take(most)
         .read_to_end(into)

@@ -10,6 +10,7 @@ mod platform;
 mod tests;
 
 use super::{Listed, ObjectInfo, PutOptions, Storage, Stored, Usage, check_key, check_not_after};
+use crate::codec::spare;
 use crate::error::{Error, Kind, Result};
 use crate::id::Id16;
 use crate::units::Time;
@@ -264,13 +265,13 @@ impl Storage for FilesystemStorage {
         {
             return Err(short());
         }
-        let mut body = vec![0; usize::try_from(length).map_err(|_| short())?];
+        let mut body = spare::take(usize::try_from(length).map_err(|_| short())?);
         file.seek(SeekFrom::Start(offset))
-            .and_then(|_| file.read_exact(&mut body))
-            .map_err(|e| match e.kind() {
-                ErrorKind::UnexpectedEof => short(),
-                _ => failure("reading", &path, e),
-            })?;
+            .and_then(|_| file.take(length).read_to_end(&mut body))
+            .map_err(|e| failure("reading", &path, e))?;
+        if (body.len() as u64) < length {
+            return Err(short());
+        }
         self.count(|u| u.bytes_down += length);
         Ok(body)
     }

@@ -1,5 +1,6 @@
 //! From bytes to chunks in flight: a chunk's id is known later, and whoever needs it waits for it.
 
+use crate::codec::spare;
 use crate::error::Result;
 use crate::format::container::ObjectKind;
 use crate::format::entry::{Content, Piece};
@@ -103,7 +104,7 @@ impl Feeder {
         let work = move || {
             let id = run.keys().chunk_id(&raw);
             let outcome = run.chunk(ObjectKind::Data, &id, &raw);
-            drop(raw);
+            spare::give(raw);
             gate.leave(bytes);
             let _ = slot.0.set(match outcome {
                 Ok(_) => Some(id),

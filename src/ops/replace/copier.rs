@@ -89,6 +89,7 @@ impl Copier {
         let target = self.repo.pack_target(kind);
         let begin = || self.repo.begin_pack(kind, &self.session, &self.keys);
         let full = lock(&self.open).add(kind, id, raw.len(), &payload, target, &begin)?;
+        compress::recycle(payload);
         full.map_or(Ok(()), |full| self.put(full))
     }
 
