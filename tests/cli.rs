@@ -13,10 +13,11 @@ mod retention;
 #[path = "cli/s3.rs"]
 mod s3;
 mod support;
+#[path = "cli/unattended.rs"]
+mod unattended;
 
 use corso::cli::flags::{self, Arity, Group};
 use std::ffi::OsString;
-use std::path::Path;
 use support::Corso;
 
 /// A program connected to a fresh repository in `HOME/repo`.
@@ -404,35 +405,4 @@ fn quiet_is_quiet_and_the_log_is_not() {
     );
     let done = corso.ok(&["backup", "list", "--log-file", "-"]);
     assert!(done.stdout.contains(" INFO "), "{done:?}");
-}
-
-#[cfg(unix)]
-#[test]
-fn closed_and_full_outputs() {
-    let corso = connected();
-    let program = env!("CARGO_BIN_EXE_corso");
-    let shell = |script: &str| {
-        let command = corso.command::<&str>(&[]);
-        let mut shell = std::process::Command::new("sh");
-        shell
-            .env_clear()
-            .envs(command.get_envs().filter_map(|(k, v)| Some((k, v?))));
-        shell
-            .current_dir(corso.home())
-            .arg("-c")
-            .arg(script.replace("CORSO", program));
-        shell.output().unwrap()
-    };
-    if Path::new("/dev/full").exists() {
-        let done = shell("CORSO repo status > /dev/full");
-        assert_eq!(done.status.code(), Some(1), "{done:?}");
-        assert!(
-            String::from_utf8_lossy(&done.stderr).starts_with("Error: writing to standard output")
-        );
-    }
-    assert_eq!(shell("CORSO repo status >&- 2>&-").status.code(), Some(0));
-    assert_eq!(shell("CORSO repo bogus >&- 2>&-").status.code(), Some(2));
-    let quiet = shell("(CORSO --help; echo $? >code) | true; cat code");
-    assert_eq!(String::from_utf8_lossy(&quiet.stdout).trim(), "0");
-    assert!(quiet.stderr.is_empty(), "{quiet:?}");
 }

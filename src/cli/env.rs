@@ -70,14 +70,9 @@ impl Env {
         Some(dir.join(".corso.toml"))
     }
 
-    /// May output move the cursor about? (`TERM=dumb` says no.)
+    /// May output not move the cursor about? (`TERM=dumb`; of `NO_COLOR` nothing depends, since there is no colour.)
     pub fn dumb_terminal(&self) -> bool {
         self.os("TERM").is_some_and(|t| t == "dumb")
-    }
-
-    /// Is colour unwelcome? (<https://no-color.org>)
-    pub fn no_color(&self) -> bool {
-        self.os("NO_COLOR").is_some() || self.dumb_terminal()
     }
 }
 

@@ -33,6 +33,6 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "NO_COLOR, TERM=dumb",
-        "no colour; no progress bar on a dumb terminal",
+        "no progress bar on a dumb terminal; there is never any colour",
     ),
 ];
