@@ -10,7 +10,7 @@ use crate::format::snapshot::{self, Manifest};
 use crate::fs::path::{self, Platform};
 use crate::id::{Id, Id16, Prefix};
 use crate::report::{Event, Observer};
-use crate::units::Time;
+use crate::units::{CLOCKS_AGREE, Time};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -35,10 +35,14 @@ pub struct Listing {
 }
 
 impl Snapshot {
-    /// When the backup was made: what it says, but not later than when the storage took it. So a host whose clock ran
-    /// ahead once does not stay the newest.
+    /// When the backup was made: what it says, unless that is later than when the storage took it. So a host whose clock
+    /// ran ahead once does not stay the newest.
     pub fn time(&self) -> Time {
-        self.manifest.time.min(self.modified)
+        // The storage's dates are cut to a second: of a short backup they are earlier than the backup is.
+        match self.manifest.time.since(self.modified) > CLOCKS_AGREE {
+            true => self.modified,
+            false => self.manifest.time,
+        }
     }
 
     /// The time by which retention judges the backup. A host with a writer key is believed no date, as it could take the
@@ -276,4 +280,32 @@ fn refuse_mixed(found: &[Snapshot]) -> Result<()> {
         names.join(", ")
     ))
     .hint("add --writer with one of these; `corso repo key list` tells whose they are, and full stands for all full keys"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_date_is_believed_as_far_as_clocks_agree() {
+        let taken = Time(1_000_000_000);
+        let time = |claimed: Time| {
+            Snapshot {
+                id: Id::ZERO,
+                manifest: Manifest {
+                    time: claimed,
+                    ..Manifest::default()
+                },
+                modified: taken,
+            }
+            .time()
+        };
+        let before = taken.minus(Duration::from_secs(3600));
+        assert_eq!(time(before), before);
+        // Of a backup of a moment, on a storage whose dates are cut to a second.
+        let cut = taken.plus(Duration::from_millis(1900));
+        assert_eq!(time(cut), cut);
+        let ahead = taken.plus(Duration::from_secs(3600));
+        assert_eq!(time(ahead), taken);
+    }
 }

@@ -80,7 +80,7 @@ fn the_configuration_file() {
 fn a_configuration_file_that_cannot_be_written() {
     let corso = Corso::new()
         .env("CORSO_PASSPHRASE", "p")
-        .env("CORSO_CONFIG_DIR", "/no/such/folder");
+        .env("CORSO_CONFIG_DIR", "/dev/null/folder");
     let done = corso.ok(&["repo", "init", "filesystem", "--path", "repo"]);
     assert!(
         done.stderr

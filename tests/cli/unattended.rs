@@ -99,7 +99,7 @@ fn an_empty_environment() {
     std::fs::write(corso.home().join("passphrase"), "p\n").unwrap();
     for words in [
         "backup create source --path repo --passphrase-file passphrase",
-        "backup create source --config-file .corso.toml --passphrase-file passphrase --cache-dir cache",
+        "backup create source --config-file .corso.toml --passphrase-file passphrase",
     ] {
         let done = bare(&format!("$CORSO {words}"));
         assert_eq!(done.code, 0, "{done:#?}");

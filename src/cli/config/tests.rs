@@ -132,9 +132,9 @@ fn without_a_place_saving_says_what_to_do() {
         .save(&s3("b"), "id", true)
         .unwrap_err();
     assert!(error.to_string().contains("CORSO_CONFIG_DIR"), "{error}");
-    let missing = Path::new("/no/such/folder/corso.toml");
+    let no_folder = tempfile::NamedTempFile::new().unwrap();
     assert!(
-        load(missing)
+        load(&no_folder.path().join("folder/corso.toml"))
             .save(&s3("b"), "id", true)
             .unwrap_err()
             .to_string()
