@@ -11,9 +11,6 @@ pub const MIB: u64 = 1 << 20;
 /// One gibibyte.
 pub const GIB: u64 = 1 << 30;
 
-/// Two clocks that are right, as one is told of the other: a storage's dates are cut to a second, and may be late by more.
-pub const CLOCKS_AGREE: Duration = Duration::from_secs(60);
-
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z. Used for the storage's clock and for snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(pub i64);

@@ -10,7 +10,7 @@ use crate::format::snapshot::{self, Manifest};
 use crate::fs::path::{self, Platform};
 use crate::id::{Id, Id16, Prefix};
 use crate::report::{Event, Observer};
-use crate::units::{CLOCKS_AGREE, Time};
+use crate::units::Time;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -38,11 +38,7 @@ impl Snapshot {
     /// When the backup was made: what it says, unless that is later than when the storage took it. So a host whose clock
     /// ran ahead once does not stay the newest.
     pub fn time(&self) -> Time {
-        // The storage's dates are cut to a second: of a short backup they are earlier than the backup is.
-        match self.manifest.time.since(self.modified) > CLOCKS_AGREE {
-            true => self.modified,
-            false => self.manifest.time,
-        }
+        self.manifest.time.min(self.modified.plus(LATE))
     }
 
     /// The time by which retention judges the backup. A host with a writer key is believed no date, as it could take the
@@ -63,6 +59,9 @@ impl Snapshot {
         self.manifest.writer != Id16::ZERO && late > MISDATED
     }
 }
+
+/// The storage's dates are cut to a second, and may be late by another: of a short backup they are earlier than it is.
+const LATE: Duration = Duration::from_millis(1_999);
 
 /// A host's clock may be wrong by so much.
 const MISDATED: Duration = Duration::from_secs(24 * 3600);
@@ -287,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_date_is_believed_as_far_as_clocks_agree() {
+    fn a_date_is_believed_until_the_storage_had_it() {
         let taken = Time(1_000_000_000);
         let time = |claimed: Time| {
             Snapshot {
@@ -306,6 +305,6 @@ mod tests {
         let cut = taken.plus(Duration::from_millis(1900));
         assert_eq!(time(cut), cut);
         let ahead = taken.plus(Duration::from_secs(3600));
-        assert_eq!(time(ahead), taken);
+        assert_eq!(time(ahead), taken.plus(LATE));
     }
 }

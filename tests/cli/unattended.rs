@@ -1,8 +1,11 @@
 //! Runs that nobody watches: closed streams, readers that leave, no environment, no home, terminals of all kinds.
 
-use super::connected;
-use super::support::{Corso, Finished, PROGRAM, find_program};
+use super::support::{
+    Corso, Finished, PROGRAM, S3Options, S3Server, find_program, init_s3, random_bytes,
+};
+use super::{connected, json};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// Runs a shell's line in the environment of `corso`; the program is `$CORSO` there.
 fn shell(corso: &Corso, line: &str) -> Finished {
@@ -110,7 +113,7 @@ fn an_empty_environment() {
 #[test]
 fn a_home_that_cannot_be_used() {
     let corso = with_source();
-    for home in ["/proc", "/nonexistent/home", "source/1"] {
+    for home in ["/proc", "source/1", "source/1/home"] {
         let line = format!(
             "exec env -i CORSO_PASSPHRASE=p HOME={home} $CORSO backup create source --path repo"
         );
@@ -118,16 +121,6 @@ fn a_home_that_cannot_be_used() {
         assert_eq!(done.code, 0, "{home}: {done:#?}");
         assert!(done.stderr.contains("Created backup "), "{done:#?}");
     }
-}
-
-/// A folder for the configuration file that does not exist yet is made.
-#[test]
-fn a_fresh_configuration_folder() {
-    let corso = connected().env("CORSO_CONFIG_DIR", "conf/corso");
-    let done = corso.ok(&["repo", "connect", "filesystem", "--path", "repo"]);
-    assert!(!done.stderr.contains("Warning"), "{done:#?}");
-    corso.ok(&["backup", "list"]);
-    assert!(corso.home().join("conf/corso/.corso.toml").exists());
 }
 
 /// What `words` print on a terminal.
@@ -189,4 +182,44 @@ fn terminals() {
         !done.stderr.contains('\x1b') && !done.stderr.contains('\r'),
         "{done:#?}"
     );
+}
+
+/// Requests under way are finished, what was sent counts for the next run, and the exit code is that of the signal.
+#[test]
+fn a_stop_keeps_what_was_sent() {
+    let server = S3Server::start(S3Options {
+        buckets: vec!["corso-test".into()],
+        ..S3Options::default()
+    });
+    let corso = Corso::new()
+        .env("CORSO_PASSPHRASE", "p")
+        .keys(server.keys());
+    let endpoint = server.endpoint();
+    corso.ok(&init_s3(&endpoint, &["--pack-size", "1M"]));
+    let size = 40_000_000;
+    std::fs::write(corso.home().join("large"), random_bytes(size, 7)).unwrap();
+    let slow = ["backup", "create", "large", "--max-upload-rate", "4M"];
+    let mut child = corso.command(&slow).spawn().unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    let sent = std::process::Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let done = child.wait_with_output().unwrap();
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert_eq!(done.status.code(), Some(143), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert_eq!(backups(&corso), 0);
+    let made = json(&corso.ok(&["backup", "create", "large", "--json"]).stdout);
+    let stored = made["written"]["stored_bytes"].as_u64().unwrap();
+    assert!(
+        stored > 0 && stored < size as u64 - 4_000_000,
+        "{stored} of {size} bytes were sent again"
+    );
+    corso.ok(&["repo", "check", "--read-data"]);
 }

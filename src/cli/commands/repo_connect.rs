@@ -7,8 +7,12 @@ use crate::cli::config::ConfigFile;
 use crate::cli::place::{self, Resolved, StorageChoice};
 use crate::cli::session::{Outcome, Session};
 use crate::error::{Context, Error, Result};
-use crate::units::{CLOCKS_AGREE, parse_time};
+use crate::units::parse_time;
 use serde_json::json;
+use std::time::Duration;
+
+/// Who gives the time of now means it, though the storage's clock be a little behind.
+const CLOCKS_AGREE: Duration = Duration::from_secs(60);
 
 /// Connects to a repository in a bucket, as it is or as it was.
 pub fn s3(session: &Session, flags: &ConnectS3) -> Result<Outcome> {
@@ -40,7 +44,6 @@ fn run(session: &Session, file: &ConfigFile, mut resolved: Resolved) -> Result<O
     if let Some(moment) = storage.moment() {
         // Before anything is looked for: in a bucket without versions nothing would tell that this is not the past.
         storage.check_place()?;
-        // Who gives the time of now means it, though the storage's clock be a little behind.
         let now = storage.now();
         if moment.since(now) > CLOCKS_AGREE {
             return Err(Error::usage(format!(

@@ -420,12 +420,7 @@ fn update(document: &mut DocumentMut, choice: &StorageChoice, repo_id: &str) -> 
     Ok(())
 }
 
-/// Writes the file, and makes its folder (CORSO_CONFIG_DIR on a fresh host).
 fn write(path: &Path, text: &str) -> Result<()> {
-    if let Some(dir) = path.parent().filter(|d| !d.exists()) {
-        // What is wrong is told by the attempt to write.
-        let _ = std::fs::create_dir_all(dir);
-    }
     crate::fs::write_private(path, text.as_bytes()).map_err(|e| {
         e.context("the configuration file").hint(
             "mend the folder's permissions, set CORSO_CONFIG_DIR, or name another file with --config-file",
