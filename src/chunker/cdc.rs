@@ -208,8 +208,12 @@ impl<'c, R: Read> Chunker<'c, R> {
 
     /// The first `len` bytes of the buffer; the rest stays for the next chunk.
     fn take(&mut self, len: usize) -> Vec<u8> {
-        let average = self.cdc.params.avg + self.block;
-        let mut rest = self.spare.pop().unwrap_or_else(|| spare::take(average));
+        // After the last chunk nothing comes.
+        let room = match self.ended && len == self.buffer.len() {
+            true => 0,
+            false => self.cdc.params.avg + self.block,
+        };
+        let mut rest = self.spare.pop().unwrap_or_else(|| spare::take(room));
         rest.extend_from_slice(self.buffer.get(len..).unwrap_or_default());
         self.buffer.truncate(len);
         self.scanned = 0;

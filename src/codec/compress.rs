@@ -29,7 +29,7 @@ pub fn pack_chunk(raw: &[u8], level: i32) -> Result<Cow<'_, [u8]>> {
         return Ok(Cow::Borrowed(raw));
     }
     let level = level.clamp(*zstd::compression_level_range().start(), MAX_LEVEL);
-    // One byte less than the input: zstd stops as soon as the result cannot be shorter.
+    // About the length of the input: where there is no more, zstd stops as soon as the result cannot be shorter.
     let mut out = spare::take(raw.len() - 1);
     let shorter = COMPRESSOR.with_borrow_mut(|slot| {
         let (compressor, at) = match slot {

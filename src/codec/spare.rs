@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 /// Smaller ones are not worth it. Bytes.
 const SMALLEST: usize = 64 << 10;
 /// The largest buffer of a chunk; larger ones are of packs and ranges. Bytes.
-pub const CHUNK: usize = 9 << 20;
+pub const CHUNK: usize = 10 << 20;
 /// How much lies idle for chunks, and for packs, at most. Bytes.
 const IDLE: [usize; 2] = [12 << 20, 40 << 20];
 
@@ -30,11 +30,11 @@ impl Shelf {
         }
     }
 
-    /// The smallest that holds `capacity` bytes and is not far too large: who keeps it should not keep much more.
+    /// The smallest that holds `capacity` bytes and is at most twice as large: bounds of memory count lengths.
     fn take(&mut self, capacity: usize) -> Option<Vec<u8>> {
         let fitting = self.buffers.iter().enumerate();
         let (at, _) = fitting
-            .filter(|(_, b)| b.capacity() >= capacity && b.capacity() / 8 <= capacity)
+            .filter(|(_, b)| b.capacity() >= capacity && b.capacity() / 2 <= capacity)
             .min_by_key(|(_, b)| b.capacity())?;
         let buffer = self.buffers.remove(at);
         self.bytes -= buffer.capacity();
