@@ -29,8 +29,10 @@ pub fn pack_chunk(raw: &[u8], level: i32) -> Result<Cow<'_, [u8]>> {
         return Ok(Cow::Borrowed(raw));
     }
     let level = level.clamp(*zstd::compression_level_range().start(), MAX_LEVEL);
-    // About the length of the input: where there is no more, zstd stops as soon as the result cannot be shorter.
+    // One byte less than the input, whatever the buffer holds: zstd stops as soon as the result cannot be shorter, and the
+    // result does not depend on where the buffer comes from.
     let mut out = spare::take(raw.len() - 1);
+    out.resize(raw.len() - 1, 0);
     let shorter = COMPRESSOR.with_borrow_mut(|slot| {
         let (compressor, at) = match slot {
             Some(context) => context,
@@ -42,9 +44,10 @@ pub fn pack_chunk(raw: &[u8], level: i32) -> Result<Cow<'_, [u8]>> {
                 .map_err(zstd_error)?;
             *at = level;
         }
-        Ok::<_, Error>(compressor.compress_to_buffer(raw, &mut out).is_ok())
+        Ok::<_, Error>(compressor.compress_to_buffer(raw, &mut out[..]).ok())
     })?;
-    if shorter && out.len() < raw.len() {
+    if let Some(len) = shorter.filter(|len| *len < raw.len()) {
+        out.truncate(len);
         Ok(Cow::Owned(out))
     } else {
         spare::give(out);
