@@ -149,7 +149,6 @@ pub struct Chunker<'c, R> {
     buffer: Vec<u8>,
     /// So many bytes at the start of `buffer` hold no cut.
     scanned: usize,
-    spare: Vec<Vec<u8>>,
     block: usize,
     total: u64,
     ended: bool,
@@ -164,7 +163,6 @@ impl<'c, R: Read> Chunker<'c, R> {
             reader,
             buffer: Vec::new(),
             scanned: 0,
-            spare: Vec::new(),
             block,
             total: 0,
             ended: false,
@@ -191,21 +189,6 @@ impl<'c, R: Read> Chunker<'c, R> {
         self.total
     }
 
-    /// Takes a buffer back, to be used for a later chunk.
-    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
-        if self.spare.len() < 4 {
-            buffer.clear();
-            self.spare.push(buffer);
-        }
-    }
-
-    /// The reader and the buffers, for the next file.
-    pub fn into_parts(mut self) -> (R, Vec<Vec<u8>>) {
-        self.buffer.clear();
-        self.spare.push(self.buffer);
-        (self.reader, self.spare)
-    }
-
     /// The first `len` bytes of the buffer; the rest stays for the next chunk.
     fn take(&mut self, len: usize) -> Vec<u8> {
         // After the last chunk nothing comes.
@@ -213,7 +196,7 @@ impl<'c, R: Read> Chunker<'c, R> {
             true => 0,
             false => self.cdc.params.avg + self.block,
         };
-        let mut rest = self.spare.pop().unwrap_or_else(|| spare::take(room));
+        let mut rest = spare::take(room);
         rest.extend_from_slice(self.buffer.get(len..).unwrap_or_default());
         self.buffer.truncate(len);
         self.scanned = 0;

@@ -73,7 +73,7 @@ proptest! {
         while let Some(chunk) = chunker.next_chunk().unwrap() {
             out.push(chunk.len());
             got.extend_from_slice(&chunk);
-            chunker.recycle(chunk);
+            spare::give(chunk);
         }
         prop_assert_eq!(chunker.bytes_read(), len as u64);
         prop_assert_eq!(got, &data[..]);
