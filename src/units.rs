@@ -11,6 +11,10 @@ pub const MIB: u64 = 1 << 20;
 /// One gibibyte.
 pub const GIB: u64 = 1 << 30;
 
+/// How late a storage's dates may be: they are cut to a second, and servers that format them once a second (fasthttp,
+/// nginx) are late by another.
+pub const DATE_LAG: Duration = Duration::from_millis(1_999);
+
 /// A moment, in milliseconds since 1970-01-01T00:00:00Z. Used for the storage's clock and for snapshots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 pub struct Time(pub i64);

@@ -10,7 +10,7 @@ use crate::format::snapshot::{self, Manifest};
 use crate::fs::path::{self, Platform};
 use crate::id::{Id, Id16, Prefix};
 use crate::report::{Event, Observer};
-use crate::units::Time;
+use crate::units::{DATE_LAG, Time};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -38,7 +38,8 @@ impl Snapshot {
     /// When the backup was made: what it says, unless that is later than when the storage took it. So a host whose clock
     /// ran ahead once does not stay the newest.
     pub fn time(&self) -> Time {
-        self.manifest.time.min(self.modified.plus(LATE))
+        // Of a short backup the storage's date is earlier than it is.
+        self.manifest.time.min(self.modified.plus(DATE_LAG))
     }
 
     /// The time by which retention judges the backup. A host with a writer key is believed no date, as it could take the
@@ -59,9 +60,6 @@ impl Snapshot {
         self.manifest.writer != Id16::ZERO && late > MISDATED
     }
 }
-
-/// The storage's dates are cut to a second, and may be late by another: of a short backup they are earlier than it is.
-const LATE: Duration = Duration::from_millis(1_999);
 
 /// A host's clock may be wrong by so much.
 const MISDATED: Duration = Duration::from_secs(24 * 3600);
@@ -305,6 +303,6 @@ mod tests {
         let cut = taken.plus(Duration::from_millis(1900));
         assert_eq!(time(cut), cut);
         let ahead = taken.plus(Duration::from_secs(3600));
-        assert_eq!(time(ahead), taken.plus(LATE));
+        assert_eq!(time(ahead), taken.plus(DATE_LAG));
     }
 }

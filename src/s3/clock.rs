@@ -1,18 +1,15 @@
 //! The storage's clock, as this host knows it.
 //!
-//! Every answer bounds the difference between the two clocks: its `Date` was written between the start and the end of the
-//! exchange. It is cut to a second, and servers that format it once a second (fasthttp, nginx) are late by another. The difference in use changes only when an answer contradicts it, so that the clock is
-//! steady, and exact on hosts whose clock is right.
+//! Every answer bounds the difference between the two clocks: its `Date`, which may be late by [`DATE_LAG`], was written
+//! between the start and the end of the exchange. The difference in use changes only when an answer contradicts it, so that
+//! the clock is steady, and exact on hosts whose clock is right.
 
-use crate::units::Time;
+use crate::units::{DATE_LAG, Time};
 use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 
 /// Longer exchanges say too little about the clock.
 const LONGEST: Duration = Duration::from_secs(15 * 60);
-
-/// How late a right server's `Date` may be, in milliseconds.
-const LATE_MS: i64 = 1_999;
 
 /// A refusal of a request that was signed with a time further off than this may be the clock's fault.
 const SKEW_THAT_MATTERS: Duration = Duration::from_secs(4 * 60);
@@ -52,7 +49,7 @@ impl Clock {
             return 0;
         }
         let lowest = date.0.saturating_sub(ended.0);
-        let highest = date.0.saturating_add(LATE_MS).saturating_sub(began.0);
+        let highest = date.plus(DATE_LAG).0.saturating_sub(began.0);
         let known = self.skew_ms();
         if (lowest..=highest).contains(&known) {
             return 0;
