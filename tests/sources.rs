@@ -5,9 +5,9 @@ mod support;
 
 use std::io::Write;
 use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
-use support::Corso;
+use std::process::Stdio;
+use std::time::Duration;
+use support::{Corso, stop};
 
 fn home() -> Corso {
     let corso = Corso::new().env("CORSO_PASSPHRASE", "p");
@@ -63,14 +63,6 @@ fn stored_is_stored() {
     );
 }
 
-fn signal(child: &Child, name: &str) {
-    let sent = std::process::Command::new("kill")
-        .args([name, &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(sent.success());
-}
-
 /// The pipe stays open and silent: the first signal ends the run all the same.
 #[test]
 fn an_idle_pipe_does_not_hold_up_a_stop() {
@@ -83,12 +75,7 @@ fn an_idle_pipe_does_not_hold_up_a_stop() {
         // More than a pipe holds: the program is reading.
         pipe.write_all(&vec![1; 1 << 20]).unwrap();
         std::thread::sleep(Duration::from_millis(300));
-        signal(&child, name);
-        let begin = Instant::now();
-        while child.try_wait().unwrap().is_none() {
-            assert!(begin.elapsed() < Duration::from_secs(30), "it goes on");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+        stop(&mut child, name);
         assert_eq!(child.wait().unwrap().code(), Some(code));
     }
     let listed = corso.ok(&["backup", "list"]);

@@ -1,11 +1,11 @@
 //! Runs that nobody watches: closed streams, readers that leave, no environment, no home, terminals of all kinds.
 
 use super::support::{
-    Corso, Finished, PROGRAM, S3Options, S3Server, find_program, init_s3, random_bytes,
+    Corso, Finished, PROGRAM, S3Options, S3Server, find_program, init_s3, random_bytes, stop,
 };
 use super::{connected, json};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Runs a shell's line in the environment of `corso`; the program is `$CORSO` there.
 fn shell(corso: &Corso, line: &str) -> Finished {
@@ -201,15 +201,7 @@ fn a_stop_keeps_what_was_sent() {
     let slow = ["backup", "create", "large", "--max-upload-rate", "4M"];
     let mut child = corso.command(&slow).spawn().unwrap();
     std::thread::sleep(Duration::from_secs(4));
-    let sent = std::process::Command::new("kill")
-        .args(["-TERM", &child.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
-    let begin = Instant::now();
-    while child.try_wait().unwrap().is_none() {
-        assert!(begin.elapsed() < Duration::from_secs(30), "it goes on");
-        std::thread::sleep(Duration::from_millis(20));
-    }
+    stop(&mut child, "-TERM");
     let done = child.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&done.stderr);
     assert_eq!(done.status.code(), Some(143), "{said}");

@@ -25,7 +25,7 @@ pub use forward::Forward;
 pub use http_server::{HttpReply, HttpRequest, HttpServer, ok, status};
 pub use latency::long_line;
 pub use moto::Moto;
-pub use program::{Corso, Finished, PROGRAM, finish_watched, init_s3};
+pub use program::{Corso, Finished, PROGRAM, finish_watched, init_s3, stop};
 pub use proxy::{Fault, Plan, Proxy, Seen};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};

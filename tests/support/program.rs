@@ -135,6 +135,19 @@ impl Corso {
     }
 }
 
+/// Sends the signal `name` (as `-TERM`), and waits until the program has ended.
+pub fn stop(child: &mut Child, name: &str) {
+    let sent = Command::new("kill")
+        .args([name, &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+    let begin = Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        assert!(begin.elapsed() < Duration::from_secs(30), "it goes on");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
 /// `repo init s3` for the bucket `corso-test` at a server without TLS, and `more` flags.
 pub fn init_s3<'a>(endpoint: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let words = [
