@@ -70,7 +70,7 @@ impl Env {
         Some(dir.join(".corso.toml"))
     }
 
-    /// May output not move the cursor about? (`TERM=dumb`; of `NO_COLOR` nothing depends, since there is no colour.)
+    /// May output not move the cursor about? (`TERM=dumb`. `NO_COLOR` needs no question: there is no colour.)
     pub fn dumb_terminal(&self) -> bool {
         self.os("TERM").is_some_and(|t| t == "dumb")
     }

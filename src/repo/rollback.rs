@@ -32,9 +32,12 @@ impl Repository {
     /// The newest backup that this host has seen of the key that is in use, on `host`. One that is missing counts too:
     /// its number is not given again.
     pub(crate) fn newest_seen(&self, host: &str) -> Option<Seen> {
-        let own = |s: &Seen| s.writer == self.writer() && s.host == host;
-        let seen = self.seen().into_iter().filter(own);
-        seen.max_by_key(|s| s.counter)
+        self.newest_of(&self.seen(), host).cloned()
+    }
+
+    fn newest_of<'s>(&self, seen: &'s [Seen], host: &str) -> Option<&'s Seen> {
+        let own = |s: &&Seen| s.writer == self.writer() && s.host == host;
+        seen.iter().filter(own).max_by_key(|s| s.counter)
     }
 
     /// Compares `listed` with what was [`Repository::seen`]; `all` are the snapshots that could be read, if they were.
@@ -145,9 +148,8 @@ impl Repository {
         let now = self.storage.now();
         let seen = self.seen();
         let newest = |s: &Seen| {
-            let of_host = seen.iter().filter(|o| o.host == s.host);
-            let newest = of_host.max_by_key(|o| o.counter);
-            newest.is_some_and(|n| n.snapshot == s.snapshot)
+            self.newest_of(&seen, &s.host)
+                .is_some_and(|n| n.snapshot == s.snapshot)
         };
         let (newest, older): (Vec<Seen>, Vec<Seen>) = missing.into_iter().partition(newest);
         self.forget_seen(&older);
