@@ -10,7 +10,7 @@ use corso::storage::memory::MemoryStorage;
 use corso::storage::s3::{S3Config, S3Storage};
 use std::path::Path;
 use std::time::Duration;
-use support::{Keys, Moto, Rclone, S3Options, S3Server, Versitygw, temp_dir};
+use support::{Keys, Minio, Moto, Rclone, S3Options, S3Server, Versitygw, temp_dir};
 
 #[test]
 fn filesystem() {
@@ -155,6 +155,16 @@ fn moto() {
 #[test]
 fn versitygw() {
     let Some(server) = Versitygw::start(&[BUCKET]) else {
+        return;
+    };
+    let report = run_s3(server.endpoint(), server.keys(), None);
+    assert!(report.conditional_puts);
+    assert_eq!(report.ghosts, [""; 0]);
+}
+
+#[test]
+fn minio() {
+    let Some(server) = Minio::start(&[BUCKET]) else {
         return;
     };
     let report = run_s3(server.endpoint(), server.keys(), None);

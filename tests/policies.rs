@@ -1,11 +1,13 @@
-//! The policies that the README prints, enforced by a real server (versitygw): every command that they are for succeeds,
-//! and what they are against is refused.
+//! The policies that the README prints, enforced by real servers (versitygw as a bucket's policy, MinIO as that of temporary
+//! keys): every command that they are for succeeds and asks for nothing else, and what they are against is refused.
 
 mod support;
 
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::Path;
-use support::{Corso, Keys, Versitygw, assert_same_tree, make_tree};
+use std::sync::{Arc, Mutex};
+use support::{Corso, Keys, Minio, Proxy, Seen, Versitygw, assert_same_tree, make_tree};
 
 const PASSPHRASE: &str = "correct horse battery staple";
 const WRITER: &str = "a writer may only write";
@@ -33,6 +35,98 @@ fn for_bucket(users: &[(&Keys, &str)]) -> String {
         }
     }
     json!({ "Version": "2012-10-17", "Statement": all }).to_string()
+}
+
+/// The actions that policies allow, whatever the resource.
+fn actions(names: &[&str]) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for name in names {
+        for statement in policy(name)["Statement"].as_array().unwrap() {
+            let some = match &statement["Action"] {
+                Value::Array(some) => some.clone(),
+                one => vec![one.clone()],
+            };
+            all.extend(some.iter().map(|a| a.as_str().unwrap().to_owned()));
+        }
+    }
+    all
+}
+
+/// Users' policies as one: MinIO's temporary keys have a single one.
+fn joined(names: &[&str]) -> String {
+    let statements: Vec<Value> = names
+        .iter()
+        .flat_map(|name| policy(name)["Statement"].as_array().unwrap().clone())
+        .collect();
+    json!({ "Version": "2012-10-17", "Statement": statements }).to_string()
+}
+
+/// A server, with every request on the way to it noted by its action.
+struct Meter {
+    proxy: Proxy,
+    asked: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Meter {
+    fn start(server: &str) -> Meter {
+        let proxy = Proxy::start(server);
+        let asked = Arc::new(Mutex::new(BTreeSet::new()));
+        let noted = asked.clone();
+        proxy.set_plan(Some(Arc::new(move |_, seen: &Seen| {
+            noted.lock().unwrap().insert(action(seen).to_owned());
+            None
+        })));
+        Meter { proxy, asked }
+    }
+
+    fn endpoint(&self) -> String {
+        self.proxy.endpoint()
+    }
+
+    /// Since the last time nothing was asked that these policies do not name; each of `needed` was.
+    fn within(&self, policies: &[&str], needed: &[&str]) {
+        let asked = std::mem::take(&mut *self.asked.lock().unwrap());
+        let allowed = actions(policies);
+        let more: Vec<&String> = asked.difference(&allowed).collect();
+        assert!(more.is_empty(), "{policies:?} and beyond: {more:?}");
+        for action in needed {
+            assert!(asked.contains(*action), "{action} in {asked:?}");
+        }
+    }
+
+    /// What was asked until now is of no interest.
+    fn forget(&self) {
+        self.asked.lock().unwrap().clear();
+    }
+}
+
+/// What AWS calls the right that a request needs (Service Authorization Reference, "Actions defined by Amazon S3").
+fn action(seen: &Seen) -> &'static str {
+    let (path, query) = seen
+        .target
+        .split_once('?')
+        .unwrap_or((seen.target.as_str(), ""));
+    let has = |name: &str| query.split('&').any(|p| p.split('=').next() == Some(name));
+    let object = path
+        .trim_start_matches('/')
+        .trim_end_matches('/')
+        .contains('/');
+    match (seen.method.as_str(), object) {
+        ("GET", false) if has("location") => "s3:GetBucketLocation",
+        ("GET", false) if has("object-lock") => "s3:GetBucketObjectLockConfiguration",
+        ("GET", false) if has("versioning") => "s3:GetBucketVersioning",
+        ("GET", false) if has("versions") => "s3:ListBucketVersions",
+        ("GET", false) if query.is_empty() || has("list-type") || has("prefix") => "s3:ListBucket",
+        ("HEAD", false) => "s3:ListBucket",
+        ("POST", false) if has("delete") => "s3:DeleteObject",
+        ("GET", true) if has("retention") => "s3:GetObjectRetention",
+        ("GET" | "HEAD", true) if has("versionId") => "s3:GetObjectVersion",
+        ("GET" | "HEAD", true) => "s3:GetObject",
+        ("PUT", true) if has("retention") => "s3:PutObjectRetention",
+        ("PUT", true) if query.is_empty() => "s3:PutObject",
+        ("DELETE", true) if query.is_empty() => "s3:DeleteObject",
+        _ => panic!("a request of no known action: {seen:?}"),
+    }
 }
 
 fn home(keys: &Keys, passphrase: &str) -> Corso {
@@ -70,13 +164,34 @@ fn three_hosts() {
         "corso-test",
         &for_bucket(&[(&full, "full"), (&backup, "backup"), (&restore, "restore")]),
     );
-    let endpoint = server.endpoint();
-    let host = home(&full, PASSPHRASE);
+    each_does_its_own(&server.endpoint(), &[full, backup, restore]);
+}
+
+#[test]
+fn three_hosts_on_minio() {
+    let Some(server) = Minio::start(&["corso-test"]) else {
+        return;
+    };
+    let hosts = ["full", "backup", "restore"].map(|name| server.add_user(&joined(&[name])));
+    each_does_its_own(&server.endpoint(), &hosts);
+}
+
+fn each_does_its_own(server: &str, [full, backup, restore]: &[Keys; 3]) {
+    let meter = Meter::start(server);
+    let endpoint = meter.endpoint();
+    let host = home(full, PASSPHRASE);
     let source = host.home().join("source");
     make_tree(&source, 3, 20, 500_000);
     let id = everything(&host, &endpoint, &source);
-    only_backups(&backup, &endpoint, &source);
-    only_restores(&restore, &endpoint, &source, &id);
+    let all = [
+        "s3:ListBucket",
+        "s3:GetObject",
+        "s3:PutObject",
+        "s3:DeleteObject",
+    ];
+    meter.within(&["full"], &all);
+    only_backups(backup, &meter, &source);
+    only_restores(restore, &meter, &source, &id);
 }
 
 /// Every command, with the full key's policy. Gives the id of a backup that stays.
@@ -137,21 +252,27 @@ fn everything(host: &Corso, endpoint: &str, source: &Path) -> String {
 }
 
 /// A writer key's host adds backups, and deletes, overwrites and reads nothing.
-fn only_backups(keys: &Keys, endpoint: &str, source: &Path) {
+fn only_backups(keys: &Keys, meter: &Meter, source: &Path) {
     let host = home(keys, WRITER);
+    let endpoint = &meter.endpoint();
     host.ok(&at(endpoint, &["repo", "connect", "s3"]));
     host.ok(&["backup", "create", source.to_str().unwrap()]);
     host.ok(&["backup", "create", source.to_str().unwrap()]);
+    meter.within(
+        &["backup"],
+        &["s3:ListBucket", "s3:GetObject", "s3:PutObject"],
+    );
     let (status, _) = support::signed_send(endpoint, keys, "DELETE", "/corso-test/config", "", b"");
     assert_eq!(status, 403, "config may not be deleted");
     let (status, _) = support::signed_send(endpoint, keys, "PUT", "/corso-test/config", "", b"x");
     assert_eq!(status, 403, "config may not be overwritten");
+    meter.forget();
 }
 
 /// Reads everything and changes nothing.
-fn only_restores(keys: &Keys, endpoint: &str, source: &Path, id: &str) {
+fn only_restores(keys: &Keys, meter: &Meter, source: &Path, id: &str) {
     let host = home(keys, PASSPHRASE);
-    host.ok(&at(endpoint, &["repo", "connect", "s3"]));
+    host.ok(&at(&meter.endpoint(), &["repo", "connect", "s3"]));
     host.ok(&["repo", "status"]);
     host.ok(&["backup", "list"]);
     host.ok(&["backup", "details", id]);
@@ -164,6 +285,7 @@ fn only_restores(keys: &Keys, endpoint: &str, source: &Path, id: &str) {
             .join("out")
             .join(source.strip_prefix("/").unwrap()),
     );
+    meter.within(&["restore"], &["s3:ListBucket", "s3:GetObject"]);
     host.fails(&["backup", "create", source.to_str().unwrap()], 13);
     host.fails(&["backup", "delete", id], 13);
 }
@@ -186,7 +308,23 @@ fn locks_and_the_past() {
             (&past, "past"),
         ]),
     );
-    let endpoint = server.endpoint();
+    locks_and_looks_back(&server.endpoint(), &[locking, plain, past]);
+}
+
+#[test]
+fn locks_and_the_past_on_minio() {
+    let Some(server) = Minio::start(&[]) else {
+        return;
+    };
+    server.make_locked_bucket("corso-test");
+    let hosts = [&["full", "lock"][..], &["full"], &["past"]];
+    let hosts = hosts.map(|names| server.add_user(&joined(names)));
+    locks_and_looks_back(&server.endpoint(), &hosts);
+}
+
+fn locks_and_looks_back(server: &str, [locking, plain, past]: &[Keys; 3]) {
+    let meter = Meter::start(server);
+    let endpoint = meter.endpoint();
     let lock = [
         "--retention-mode",
         "governance",
@@ -198,14 +336,15 @@ fn locks_and_the_past() {
         &lock[..],
     ]
     .concat();
-    let refused = home(&plain, PASSPHRASE)
+    let refused = home(plain, PASSPHRASE)
         .fails(&at(&endpoint, &init), 13)
         .stderr;
     assert!(
         refused.contains("s3:GetBucketObjectLockConfiguration"),
         "{refused}"
     );
-    let host = home(&locking, PASSPHRASE);
+    meter.forget();
+    let host = home(locking, PASSPHRASE);
     let source = host.home().join("source");
     make_tree(&source, 3, 20, 500_000);
     host.ok(&at(&endpoint, &init));
@@ -216,9 +355,15 @@ fn locks_and_the_past() {
         done.contains("Extended ") && !done.contains("warning"),
         "{done}"
     );
+    let own = [
+        "s3:GetBucketObjectLockConfiguration",
+        "s3:GetObjectRetention",
+        "s3:PutObjectRetention",
+    ];
+    meter.within(&["full", "lock"], &own);
     let when = corso::units::Time::local_now().rfc3339();
 
-    let host = home(&past, PASSPHRASE);
+    let host = home(past, PASSPHRASE);
     let connect = ["repo", "connect", "s3", "--point-in-time", &when];
     host.ok(&at(&endpoint, &connect));
     host.ok(&["backup", "list"]);
@@ -226,6 +371,8 @@ fn locks_and_the_past() {
     host.ok(&["restore", "latest", "--destination", "out"]);
     let out = host.home().join("out");
     assert_same_tree(&source, &out.join(source.strip_prefix("/").unwrap()));
+    let own = ["s3:ListBucketVersions", "s3:GetObjectVersion"];
+    meter.within(&["past"], &own);
     host.fails(&["backup", "create", source.to_str().unwrap()], 2);
     let live = ["repo", "connect", "s3"];
     host.ok(&at(&endpoint, &live));

@@ -4,7 +4,7 @@ mod support;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use support::{Corso, Finished, Keys, Moto, Rclone, S3Options, S3Server, Versitygw};
+use support::{Corso, Finished, Keys, Minio, Moto, Rclone, S3Options, S3Server, Versitygw};
 use support::{assert_same_tree, make_tree, random_bytes};
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -191,6 +191,19 @@ fn moto() {
 #[test]
 fn versitygw() {
     let Some(server) = Versitygw::start(&["corso-test"]) else {
+        return;
+    };
+    let at = At {
+        endpoint: server.endpoint(),
+        tls: false,
+        keys: server.keys(),
+    };
+    main_job(&with_env(server.keys()), &at);
+}
+
+#[test]
+fn minio() {
+    let Some(server) = Minio::start(&["corso-test"]) else {
         return;
     };
     let at = At {

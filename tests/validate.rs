@@ -3,7 +3,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Corso, Keys, Moto, Rclone, S3Options, S3Server, Versitygw, temp_dir};
+use support::{Corso, Keys, Minio, Moto, Rclone, S3Options, S3Server, Versitygw, temp_dir};
 
 /// A home with the keys.
 fn home(keys: &Keys) -> Corso {
@@ -129,6 +129,23 @@ fn versitygw() {
 }
 
 #[test]
+fn minio() {
+    let Some(server) = Minio::start(&["corso-test"]) else {
+        return;
+    };
+    let report = ask(
+        &server.endpoint(),
+        server.keys(),
+        &["--provider", "minio"],
+        0,
+    );
+    assert_fit(&report);
+    assert_strict(&report);
+    assert!(feature(&report, "x-amz-checksum-sha256").0, "{report:#}");
+    assert_eq!(report["provider"], "MinIO");
+}
+
+#[test]
 fn rclone() {
     let Some(server) = Rclone::start(&["corso-test"]) else {
         return;
@@ -157,9 +174,21 @@ fn moto() {
 /// Each permission that is missing is named, and the rest is found out all the same.
 #[test]
 fn missing_permissions() {
-    let Some(server) = Moto::start(&["corso-test"]) else {
-        return;
-    };
+    if let Some(server) = Moto::start(&["corso-test"]) {
+        are_named(&server.endpoint(), &|name, policy| {
+            server.add_user(name, policy)
+        });
+    }
+}
+
+#[test]
+fn missing_permissions_on_minio() {
+    if let Some(server) = Minio::start(&["corso-test"]) {
+        are_named(&server.endpoint(), &|_, policy| server.add_user(policy));
+    }
+}
+
+fn are_named(endpoint: &str, add_user: &dyn Fn(&str, &str) -> Keys) {
     for (name, actions, missing) in [
         (
             "nodelete",
@@ -185,7 +214,7 @@ fn missing_permissions() {
         let policy = format!(
             r#"{{"Version":"2012-10-17","Statement":[{{"Effect":"Allow","Action":{actions},"Resource":"*"}}]}}"#
         );
-        let keys = server.add_user(name, &policy);
+        let keys = add_user(name, &policy);
         let mut words = vec![
             "repo",
             "validate-provider",
@@ -194,8 +223,7 @@ fn missing_permissions() {
             "corso-test",
             "--json",
         ];
-        let endpoint = server.endpoint();
-        words.extend(["--endpoint", &endpoint, "--disable-tls"]);
+        words.extend(["--endpoint", endpoint, "--disable-tls"]);
         let finished = home(&keys).run(&words);
         assert_eq!(finished.code, 13, "{finished:#?}");
         let report: Value = serde_json::from_str(&finished.stdout).unwrap();

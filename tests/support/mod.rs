@@ -9,6 +9,7 @@ mod dice;
 mod forward;
 mod http_server;
 mod latency;
+mod minio;
 mod moto;
 mod process;
 mod program;
@@ -24,6 +25,7 @@ pub use dice::Dice;
 pub use forward::Forward;
 pub use http_server::{HttpReply, HttpRequest, HttpServer, ok, status};
 pub use latency::long_line;
+pub use minio::Minio;
 pub use moto::Moto;
 pub use program::{Corso, Finished, PROGRAM, finish_watched, init_s3, stop};
 pub use proxy::{Fault, Plan, Proxy, Seen};
@@ -39,10 +41,12 @@ pub use versitygw::Versitygw;
 use std::path::PathBuf;
 
 /// An access key of a test server.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Keys {
     pub access: String,
     pub secret: String,
+    /// Of temporary keys.
+    pub token: Option<String>,
 }
 
 impl Keys {
@@ -51,6 +55,7 @@ impl Keys {
         Keys {
             access: "CORSOTESTACCESSKEY01".into(),
             secret: "corso-test-secret-key-of-forty-letters01".into(),
+            token: None,
         }
     }
 }

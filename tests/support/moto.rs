@@ -1,5 +1,6 @@
 //! moto's S3 with its signature checks on, and IAM users with policies.
 
+use super::signed::text_of;
 use super::{Keys, find_program, process, temp_dir};
 use std::process::Command;
 
@@ -23,13 +24,9 @@ impl Moto {
         let mut command = Command::new(program);
         command.args(["-H", "127.0.0.1", "-p", &address.port().to_string()]);
         let server = process::Server::start(command, address, &directory.path().join("log"));
-        let keys = Keys {
-            access: String::new(),
-            secret: String::new(),
-        };
         let mut moto = Moto {
             server,
-            keys,
+            keys: Keys::default(),
             _directory: directory,
         };
         for bucket in buckets {
@@ -60,15 +57,10 @@ impl Moto {
             ("PolicyDocument", policy),
         ]);
         let answer = self.iam(&[("Action", "CreateAccessKey"), ("UserName", name)]);
-        let field = |tag: &str| {
-            let (_, rest) = answer
-                .split_once(&format!("<{tag}>"))
-                .unwrap_or_else(|| panic!("no {tag} in {answer}"));
-            rest.split('<').next().unwrap_or_default().to_owned()
-        };
         let keys = Keys {
-            access: field("AccessKeyId"),
-            secret: field("SecretAccessKey"),
+            access: text_of(&answer, "AccessKeyId"),
+            secret: text_of(&answer, "SecretAccessKey"),
+            token: None,
         };
         self.check_signatures(true);
         keys

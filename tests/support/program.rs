@@ -47,8 +47,13 @@ impl Corso {
     /// Sets the storage keys for all later runs.
     pub fn keys(self, keys: impl Borrow<Keys>) -> Corso {
         let keys = keys.borrow();
-        self.env("AWS_ACCESS_KEY_ID", &keys.access)
-            .env("AWS_SECRET_ACCESS_KEY", &keys.secret)
+        let corso = self
+            .env("AWS_ACCESS_KEY_ID", &keys.access)
+            .env("AWS_SECRET_ACCESS_KEY", &keys.secret);
+        match &keys.token {
+            Some(token) => corso.env("AWS_SESSION_TOKEN", token),
+            None => corso,
+        }
     }
 
     /// Sets a variable for all later runs.

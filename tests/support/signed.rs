@@ -14,6 +14,8 @@ pub struct Asked<'a> {
     pub query: &'a [(&'a str, &'a str)],
     pub headers: &'a [(&'a str, &'a str)],
     pub body: &'a [u8],
+    /// Empty: `s3`.
+    pub service: &'a str,
 }
 
 /// Gives status and body. `query` is one name without a value, or empty.
@@ -30,8 +32,8 @@ pub fn send(
         method,
         path,
         query: if query.is_empty() { &[] } else { &pair },
-        headers: &[],
         body,
+        ..Asked::default()
     };
     ask(endpoint, keys, asked)
 }
@@ -41,7 +43,8 @@ pub fn ask(endpoint: &str, keys: &Keys, asked: Asked<'_>) -> (u16, String) {
     let Asked {
         method, path, body, ..
     } = asked;
-    let credentials = Credentials::new(&keys.access, &keys.secret, None, "test");
+    let token = keys.token.as_deref();
+    let credentials = Credentials::new(&keys.access, &keys.secret, token, "test");
     let payload = Id::sha256(body).hex();
     let own = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
     let mut headers: Vec<(String, String)> = asked.headers.iter().map(own).collect();
@@ -56,7 +59,11 @@ pub fn ask(endpoint: &str, keys: &Keys, asked: Asked<'_>) -> (u16, String) {
         headers: &headers,
         payload: &payload,
     };
-    let signed = Signer::s3(&credentials, "us-east-1", Time::local_now()).sign(&to_sign);
+    let mut signer = Signer::s3(&credentials, "us-east-1", Time::local_now());
+    if !asked.service.is_empty() {
+        signer.service = asked.service;
+    }
+    let signed = signer.sign(&to_sign);
     let encoded = |text: &str| corso::s3::canonical::uri_encode(text, false);
     let words: Vec<String> = pairs
         .iter()
@@ -78,4 +85,12 @@ pub fn ask(endpoint: &str, keys: &Keys, asked: Asked<'_>) -> (u16, String) {
     let mut answer = agent.run(request.body(body).unwrap()).unwrap();
     let text = answer.body_mut().read_to_string().unwrap_or_default();
     (answer.status().as_u16(), text)
+}
+
+/// What is in the first element of this name.
+pub fn text_of(answer: &str, tag: &str) -> String {
+    let (_, rest) = answer
+        .split_once(&format!("<{tag}>"))
+        .unwrap_or_else(|| panic!("no {tag} in {answer}"));
+    rest.split('<').next().unwrap_or_default().to_owned()
 }

@@ -31,6 +31,7 @@ impl Temporary {
         let keys = Keys {
             access: format!("CORSOTEMPORARYKEY{number:03}"),
             secret: format!("corso-temporary-secret-of-forty-letters{number:03}"),
+            token: None,
         };
         issued.push((keys.clone(), Instant::now() + self.life));
         (keys, SystemTime::now() + self.life)

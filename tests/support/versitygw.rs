@@ -60,6 +60,7 @@ impl Versitygw {
         let keys = Keys {
             access: name.to_owned(),
             secret: format!("{name}-secret-key-of-some-length"),
+            token: None,
         };
         let done = Command::new(&self.program)
             .env_clear()
