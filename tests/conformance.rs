@@ -10,7 +10,7 @@ use corso::storage::memory::MemoryStorage;
 use corso::storage::s3::{S3Config, S3Storage};
 use std::path::Path;
 use std::time::Duration;
-use support::{Keys, Minio, Moto, Rclone, S3Options, S3Server, Versitygw, temp_dir};
+use support::{Keys, Minio, Moto, Rclone, S3Options, S3Server, Seaweed, Versitygw, temp_dir};
 
 #[test]
 fn filesystem() {
@@ -169,5 +169,15 @@ fn minio() {
     };
     let report = run_s3(server.endpoint(), server.keys(), None);
     assert!(report.conditional_puts);
+    assert_eq!(report.ghosts, [""; 0]);
+}
+
+#[test]
+fn seaweedfs() {
+    let Some(server) = Seaweed::start(&[BUCKET]) else {
+        return;
+    };
+    let report = run_s3(server.endpoint(), server.keys(), None);
+    assert!(!report.conditional_puts);
     assert_eq!(report.ghosts, [""; 0]);
 }

@@ -4,7 +4,9 @@ mod support;
 
 use serde_json::Value;
 use std::path::{Path, PathBuf};
-use support::{Corso, Finished, Keys, Minio, Moto, Rclone, S3Options, S3Server, Versitygw};
+use support::{
+    Corso, Finished, Keys, Minio, Moto, Rclone, S3Options, S3Server, Seaweed, Versitygw,
+};
 use support::{assert_same_tree, make_tree, random_bytes};
 
 const PASSPHRASE: &str = "correct horse battery staple";
@@ -204,6 +206,19 @@ fn versitygw() {
 #[test]
 fn minio() {
     let Some(server) = Minio::start(&["corso-test"]) else {
+        return;
+    };
+    let at = At {
+        endpoint: server.endpoint(),
+        tls: false,
+        keys: server.keys(),
+    };
+    main_job(&with_env(server.keys()), &at);
+}
+
+#[test]
+fn seaweedfs() {
+    let Some(server) = Seaweed::start(&["corso-test"]) else {
         return;
     };
     let at = At {

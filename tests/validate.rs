@@ -3,7 +3,9 @@
 mod support;
 
 use serde_json::Value;
-use support::{Corso, Keys, Minio, Moto, Rclone, S3Options, S3Server, Versitygw, temp_dir};
+use support::{
+    Corso, Keys, Minio, Moto, Rclone, S3Options, S3Server, Seaweed, Versitygw, temp_dir,
+};
 
 /// A home with the keys.
 fn home(keys: &Keys) -> Corso {
@@ -143,6 +145,24 @@ fn minio() {
     assert_strict(&report);
     assert!(feature(&report, "x-amz-checksum-sha256").0, "{report:#}");
     assert_eq!(report["provider"], "MinIO");
+}
+
+#[test]
+fn seaweedfs() {
+    let Some(server) = Seaweed::start(&["corso-test"]) else {
+        return;
+    };
+    let report = ask(
+        &server.endpoint(),
+        server.keys(),
+        &["--provider", "seaweedfs"],
+        0,
+    );
+    assert_fit(&report);
+    let (verdict, detail) = found(&report, "conditional create");
+    assert_eq!(verdict, "not-needed");
+    assert!(detail.starts_with("ignored; not needed"), "{detail}");
+    assert_eq!(report["provider"], "SeaweedFS");
 }
 
 #[test]

@@ -3,10 +3,6 @@
 use super::signed::{self, text_of};
 use super::{Asked, Keys, find_program, process, temp_dir};
 use std::process::Command;
-use std::time::{Duration, Instant};
-
-/// Making a bucket on a server that has only just come up.
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A running `minio server`.
 pub struct Minio {
@@ -104,24 +100,14 @@ impl Minio {
         assert_eq!(status, 200, "{said}");
     }
 
-    /// Until the server is up: it answers 503 before.
     fn make_bucket(&self, bucket: &str, headers: &[(&str, &str)]) {
-        let path = format!("/{bucket}");
-        let begin = Instant::now();
-        loop {
-            let (status, said) = self.ask(Asked {
-                method: "PUT",
-                path: &path,
-                headers,
-                ..Asked::default()
-            });
-            if status == 200 {
-                return;
-            }
-            let up = status != 503 || begin.elapsed() > PATIENCE;
-            assert!(!up, "{bucket}: {status} {said}");
-            std::thread::sleep(Duration::from_millis(100));
-        }
+        let asked = Asked {
+            method: "PUT",
+            path: &format!("/{bucket}"),
+            headers,
+            ..Asked::default()
+        };
+        signed::until_up(&self.endpoint(), &self.keys, asked);
     }
 
     fn ask(&self, asked: Asked<'_>) -> (u16, String) {

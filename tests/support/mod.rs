@@ -16,6 +16,7 @@ mod program;
 mod proxy;
 mod rclone;
 mod s3s_server;
+mod seaweed;
 mod signed;
 mod temporary;
 mod tree;
@@ -31,6 +32,7 @@ pub use program::{Corso, Finished, PROGRAM, finish_watched, init_s3, stop};
 pub use proxy::{Fault, Plan, Proxy, Seen};
 pub use rclone::Rclone;
 pub use s3s_server::{Answer, Logged, S3Options, S3Server};
+pub use seaweed::Seaweed;
 pub use signed::{Asked, ask as signed_ask, send as signed_send};
 pub use temporary::Temporary;
 pub use tree::{

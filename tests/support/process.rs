@@ -24,7 +24,17 @@ pub fn free_port() -> SocketAddr {
 impl Server {
     /// Runs `command`, which listens on `address`, until it accepts connections. Its output goes to the file `log`,
     /// which is printed when it does not come up.
-    pub fn start(mut command: Command, address: SocketAddr, log: &Path) -> Server {
+    pub fn start(command: Command, address: SocketAddr, log: &Path) -> Server {
+        Server::start_slow(command, address, log, PATIENCE)
+    }
+
+    /// As [`Server::start`], and waits longer.
+    pub fn start_slow(
+        mut command: Command,
+        address: SocketAddr,
+        log: &Path,
+        patience: Duration,
+    ) -> Server {
         let output = std::fs::File::create(log).unwrap();
         command
             .stdin(Stdio::null())
@@ -44,7 +54,7 @@ impl Server {
                 said()
             );
             assert!(
-                begin.elapsed() < PATIENCE,
+                begin.elapsed() < patience,
                 "{command:?} does not listen on {address}: {}",
                 said()
             );

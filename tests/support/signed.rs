@@ -5,6 +5,7 @@ use corso::id::Id;
 use corso::s3::credentials::Credentials;
 use corso::s3::sigv4::{Signer, ToSign};
 use corso::units::Time;
+use std::time::{Duration, Instant};
 
 /// A request. Paths, names and values are not encoded.
 #[derive(Clone, Copy, Default)]
@@ -85,6 +86,20 @@ pub fn ask(endpoint: &str, keys: &Keys, asked: Asked<'_>) -> (u16, String) {
     let mut answer = agent.run(request.body(body).unwrap()).unwrap();
     let text = answer.body_mut().read_to_string().unwrap_or_default();
     (answer.status().as_u16(), text)
+}
+
+/// Asks until the answer is 200: a server that has only just come up refuses for a while with 500 or 503.
+pub fn until_up(endpoint: &str, keys: &Keys, asked: Asked<'_>) {
+    let begin = Instant::now();
+    loop {
+        let (status, said) = ask(endpoint, keys, asked);
+        if status == 200 {
+            return;
+        }
+        let waits = matches!(status, 500 | 503) && begin.elapsed() < Duration::from_secs(60);
+        assert!(waits, "{}: {status} {said}", asked.path);
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// What is in the first element of this name.

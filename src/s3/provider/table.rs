@@ -18,7 +18,7 @@ pub const COMMON: Provider = Provider {
     object_lock: true,
     list: ListDialect::V2Url,
     connections: 8,
-    source: "tried: what s3s-fs, moto, rclone, versitygw and MinIO have in common",
+    source: "tried: what s3s-fs, moto, rclone, versitygw, MinIO and SeaweedFS have in common",
 };
 
 /// The rows. A field that a row leaves out is that of [`COMMON`].
@@ -130,8 +130,9 @@ pub const TABLE: &[Provider] = &[
     Provider {
         id: "seaweedfs",
         name: "SeaweedFS",
-        conditional_put: Conditional::Honoured,
-        source: "https://github.com/seaweedfs/seaweedfs/wiki/Amazon-S3-API",
+        // By version: 3.39 passes it over.
+        conditional_put: Conditional::Unknown,
+        source: "tried: SeaweedFS 3.39; https://github.com/seaweedfs/seaweedfs/wiki/Amazon-S3-API",
         ..COMMON
     },
     Provider {
