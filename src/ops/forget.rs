@@ -82,7 +82,7 @@ pub fn plan(
     observer: &dyn Observer,
 ) -> Result<Plan> {
     repo.require_full("forgetting backups")?;
-    let records = repo.records(Deletions::None, observer)?;
+    let records = repo.records(Deletions::None, observer)?.whole()?;
     let in_force = policy_in_force(repo, &records)?;
     let policy = if policy.is_empty() { &in_force } else { policy };
     if policy.is_empty() {
@@ -200,7 +200,7 @@ pub fn describe(key: &GroupKey) -> String {
 
 /// Refuses if one of `ids` is pinned.
 pub fn refuse_pinned(repo: &Repository, ids: &[Id], observer: &dyn Observer) -> Result<()> {
-    let records = repo.records(Deletions::None, observer)?;
+    let records = repo.records(Deletions::None, observer)?.whole()?;
     match ids.iter().find(|id| records.pins.contains(id)) {
         None => Ok(()),
         Some(id) => Err(Error::failed(format!("backup {} is pinned", id.short()))
@@ -239,19 +239,25 @@ pub fn set_pinned(
 }
 
 /// Deletes backups, whatever retention and pins say. One that is gone already is fine; one whose object is damaged
-/// goes without a record and cannot be brought back.
+/// goes without a record and cannot be brought back. Gives how many have a record.
 ///
 /// # Errors
 /// `RoleNeeded`, the stop, and what the storage fails with, above all `PermissionDenied`; the message says how many
 /// were deleted before.
-pub fn delete(repo: &Repository, ids: &[Id], observer: &dyn Observer, stop: &Stop) -> Result<()> {
+pub fn delete(
+    repo: &Repository,
+    ids: &[Id],
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<usize> {
     repo.require_full("deleting backups")?;
-    let mut done = 0;
+    let (mut done, mut records) = (0, 0);
     for batch in ids.chunks(BATCH) {
         stop.check()?;
         let record = |id: &Id| record(repo, id, observer);
         let recorded = each_at_once(repo.threads.fetchers, batch, &record);
-        recorded.into_iter().collect::<Result<()>>()?;
+        let recorded = recorded.into_iter().collect::<Result<Vec<bool>>>()?;
+        records += recorded.into_iter().filter(|r| *r).count();
         let keys: Vec<String> = batch.iter().map(|id| format!("snapshots/{id}")).collect();
         let results = repo.storage.delete_many(&keys);
         done += results.iter().filter(|r| r.is_ok()).count();
@@ -259,25 +265,26 @@ pub fn delete(repo: &Repository, ids: &[Id], observer: &dyn Observer, stop: &Sto
             result.map_err(|e| explain(e, id, done, ids.len()))?;
         }
     }
-    Ok(())
+    Ok(records)
 }
 
-/// Puts the record that a backup is deleted.
-fn record(repo: &Repository, id: &Id, observer: &dyn Observer) -> Result<()> {
+/// Puts the record that a backup is deleted; `false` where there is nothing to keep in it.
+fn record(repo: &Repository, id: &Id, observer: &dyn Observer) -> Result<bool> {
     let object = match repo.snapshot_object(id) {
         Ok(object) => object,
-        Err(e) if e.kind() == Kind::ObjectMissing => return Ok(()),
+        Err(e) if e.kind() == Kind::ObjectMissing => return Ok(false),
         Err(e) if e.kind() == Kind::Damaged => {
             observer.event(Event::Warning(&format!(
-                "backup {} is damaged: once deleted it cannot be brought back",
+                "backup {} is damaged: once deleted it cannot be brought back; other hosts that have seen it will miss it until `corso backup list --accept-missing` there",
                 id.short()
             )));
-            return Ok(());
+            return Ok(false);
         }
         Err(e) => return Err(e),
     };
     repo.put_deletion(*id, object)
-        .context(|| format!("deleting backup {}", id.short()))
+        .context(|| format!("deleting backup {}", id.short()))?;
+    Ok(true)
 }
 
 fn explain(error: Error, id: &Id, done: usize, all: usize) -> Error {

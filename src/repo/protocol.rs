@@ -265,7 +265,7 @@ impl Grace {
     /// Time to renew before the deadline comes: a sixteenth of the grace period ahead of it.
     pub fn wants_renewal(self, view: &View, now: Time) -> bool {
         self.deadline(view)
-            .is_some_and(|d| now >= d.minus(self.0 / 16))
+            .is_some_and(|d| now >= d.minus(self.0 / 16) || went_back(view, now))
     }
 
     /// May `newer` continue `older`? Only if its look had ended before a tombstone could have come and gone unseen.
@@ -274,14 +274,23 @@ impl Grace {
         if planted(Bug::EndlessRenewal) {
             return true;
         }
-        self.0.is_zero() || newer.ended.since(older.time) < self.0
+        self.0.is_zero()
+            || (newer.ended.since(older.time) < self.0 && !went_back(older, newer.time))
     }
 
     /// Was an answer dated `date` so late after `view` that the window of 15 minutes did not hold?
     pub fn slept_through(self, view: &View, date: Time) -> bool {
         const WINDOW: Duration = Duration::from_secs(15 * 60);
-        self.deadline(view).is_some_and(|d| date > d.plus(WINDOW))
+        self.deadline(view)
+            .is_some_and(|d| date > d.plus(WINDOW) || went_back(view, date))
     }
+}
+
+/// Does the storage's clock show a time before `view`? Then nobody can tell how old the view is. (A folder's clock is the
+/// host's, and may be put right in the middle of a run; servers behind one name may differ by seconds.)
+fn went_back(view: &View, now: Time) -> bool {
+    const APART: Duration = Duration::from_secs(60);
+    now.plus(APART) < view.time
 }
 
 #[cfg(test)]
@@ -307,6 +316,11 @@ mod tests {
         assert!(!g.continues(&old, &view(3_599_000, 3_600_000)));
         assert!(!g.slept_through(&old, Time(2_700_000)));
         assert!(g.slept_through(&old, Time(2_700_001)));
+        let later = view(100_000, 100_000);
+        assert!(!g.wants_renewal(&later, Time(50_000)) && g.wants_renewal(&later, Time(39_999)));
+        assert!(g.continues(&later, &view(40_000, 40_001)));
+        assert!(!g.continues(&later, &view(39_999, 40_001)));
+        assert!(!g.slept_through(&later, Time(40_000)) && g.slept_through(&later, Time(39_999)));
         let zero = Grace(Duration::ZERO);
         assert_eq!(zero.deadline(&old), None);
         assert!(zero.continues(&old, &view(i64::MAX, i64::MAX)));

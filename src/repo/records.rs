@@ -44,6 +44,24 @@ pub struct Records {
     pub grace: Option<Duration>,
     /// The highest number of a record.
     pub last: u64,
+    /// A record whose bytes are not those that were put: what it said is not known.
+    pub damaged: Option<Id>,
+}
+
+impl Records {
+    /// For who goes by pins and settings: one that cannot be read may be a pin.
+    ///
+    /// # Errors
+    /// `Damaged`.
+    pub fn whole(self) -> Result<Records> {
+        match self.damaged {
+            None => Ok(self),
+            Some(name) => Err(Error::damaged(format!(
+                "records/{name} is damaged, and may be the pin of a backup or a longer grace period, so nothing was changed"
+            ))
+            .hint("put it back from another copy of the repository or the bucket's versions; else remove that object by hand, pin again what was pinned, and look at `corso backup list`")),
+        }
+    }
 }
 
 /// Which deletions are wanted. The other records are read in any case.
@@ -78,11 +96,12 @@ impl Deletions {
 impl Repository {
     /// The grace period in force: the one that the repository was made with, or a longer one recorded since.
     pub fn grace(&self, observer: &dyn Observer) -> Result<Duration> {
-        let recorded = self.records(Deletions::None, observer)?.grace;
+        let recorded = self.records(Deletions::None, observer)?.whole()?.grace;
         Ok(self.config.grace.max(recorded.unwrap_or_default()))
     }
 
-    /// Reads the records. One that is damaged or lacks the repository's seal is reported and ignored. Full keys only.
+    /// Reads the records. One that is damaged or lacks the repository's seal is reported and passed over; of the damaged
+    /// ones [`Records::damaged`] tells. Full keys only.
     ///
     /// # Errors
     /// `RoleNeeded`; `NewerFormat` for a sealed record of a type that this version does not know.
@@ -95,12 +114,20 @@ impl Repository {
             }
         })
         .context(|| "listing records")?;
-        let mut found = Vec::new();
+        let (mut found, mut damaged) = (Vec::new(), None);
         let read = |(name, _): &(Id, Time)| self.record(name);
         let all = each_at_once(self.threads.fetchers, &listed, &read);
         for ((name, modified), record) in listed.into_iter().zip(all) {
             let record = match record {
-                Ok(record) => record,
+                Ok(Some(record)) => record,
+                Ok(None) => {
+                    let text = format!(
+                        "records/{name} is damaged: its bytes do not have the hash of its name"
+                    );
+                    observer.event(Event::Warning(&text));
+                    damaged = Some(name);
+                    continue;
+                }
                 // Gone since it was listed.
                 Err(e) if e.kind() == Kind::ObjectMissing => continue,
                 Err(e) if e.kind() == Kind::Damaged => {
@@ -115,28 +142,33 @@ impl Repository {
                 record,
             });
         }
-        Ok(gather(found))
+        Ok(Records {
+            damaged,
+            ..gather(found)
+        })
     }
 
-    /// One record with the repository's seal. `Damaged` if it is not whole or lacks the seal.
-    fn record(&self, name: &Id) -> Result<Record> {
+    /// One record with the repository's seal; `None` if its bytes are not those of its name. `Damaged` if it lacks the
+    /// seal: then it is a stranger's.
+    fn record(&self, name: &Id) -> Result<Option<Record>> {
         let key = format!("records/{name}");
-        let bytes = self.cached_object(&key, name, record::MAX_LEN as u64)?;
-        let sealed = |b: &Vec<u8>| record::verify(b, &self.keyring) == Some(true);
-        let Some(bytes) = bytes.filter(sealed) else {
-            return Err(
-                Error::damaged(format!("{key} does not carry this repository's seal")).hint(
-                    "somebody else writes to this place, or it is damaged: check who has its keys",
-                ),
-            );
+        let Some(bytes) = self.cached_object(&key, name, record::MAX_LEN as u64)? else {
+            return Ok(None);
         };
-        record::decode(&bytes).context(|| format!("reading {key}"))
+        if record::verify(&bytes, &self.keyring) != Some(true) {
+            return Err(
+                Error::damaged(format!("{key} does not carry this repository's seal"))
+                    .hint("somebody else writes to this place: check who has its keys"),
+            );
+        }
+        let record = record::decode(&bytes).context(|| format!("reading {key}"))?;
+        Ok(Some(record))
     }
 
     /// The snapshot that a deletion holds: its manifest.
     pub fn deleted_manifest(&self, deletion: &Deletion) -> Result<Manifest> {
-        match self.record(&deletion.record)?.change {
-            Change::Deletion { object, .. } => snapshot::open(&object, &self.keyring)
+        match self.record(&deletion.record)?.map(|r| r.change) {
+            Some(Change::Deletion { object, .. }) => snapshot::open(&object, &self.keyring)
                 .context(|| format!("reading the deleted backup {}", deletion.snapshot.short())),
             _ => Err(Error::damaged("a record changed")),
         }
@@ -152,7 +184,7 @@ impl Repository {
         })
         .context(|| "listing records")?;
         let deletion = |name: &Id| match self.record(name) {
-            Ok(record) => Ok(matches!(record.change, Change::Deletion { .. })),
+            Ok(record) => Ok(record.is_some_and(|r| matches!(r.change, Change::Deletion { .. }))),
             Err(e) if e.is_damage() => Ok(false),
             Err(e) => Err(e),
         };

@@ -170,9 +170,19 @@ impl Repository {
         filter: &SnapshotFilter,
         observer: &dyn Observer,
     ) -> Result<(Vec<Snapshot>, usize)> {
+        let (found, unreadable) = self.read_all(filter, observer)?;
+        Ok((found, unreadable.len()))
+    }
+
+    /// The same, with those that cannot be read as they were listed.
+    fn read_all(
+        &self,
+        filter: &SnapshotFilter,
+        observer: &dyn Observer,
+    ) -> Result<(Vec<Snapshot>, Vec<Listing>)> {
         self.require_full("listing backups")?;
         let mut found = Vec::new();
-        let (mut unreadable, mut shut) = (0, None);
+        let (mut unreadable, mut shut) = (Vec::new(), None);
         let seen = self.seen();
         let listed = self.list_snapshots()?;
         let read = |l: &Listing| self.read_snapshot(l);
@@ -183,7 +193,7 @@ impl Repository {
                 // Gone since it was listed.
                 Err(e) if e.kind() == Kind::ObjectMissing => {}
                 Err(e) if e.is_of_one_object() => {
-                    unreadable += 1;
+                    unreadable.push(*listed);
                     observer.event(Event::Warning(&format!(
                         "backup {} cannot be read: {e}",
                         listed.id.short()
@@ -215,9 +225,18 @@ impl Repository {
         observer: &dyn Observer,
     ) -> Result<Snapshot> {
         if text == "latest" {
-            let (mut found, _) = self.snapshots(filter, observer)?;
+            let (mut found, unreadable) = self.read_all(filter, observer)?;
             refuse_mixed(&found)?;
             let newest = found.pop();
+            let since = newest.as_ref().map(|s| s.modified);
+            // By the storage's clock, the only one that is known of it.
+            if let Some(other) = unreadable.iter().find(|l| Some(l.modified) >= since) {
+                return Err(Error::damaged(format!(
+                    "backup {} cannot be read and may be the latest",
+                    other.id.short()
+                ))
+                .hint("`corso backup list` shows the others: name one by its id; `corso repo check` says what is damaged"));
+            }
             return newest.ok_or_else(|| {
                 Error::failed("there is no backup that matches")
                     .hint("`corso backup list` shows what there is")

@@ -394,11 +394,12 @@ fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
     );
     let failure = Error::io(format!("{doing} {}", path.display()), error);
-    match denied {
-        true => failure
+    match failure.kind() {
+        _ if denied => failure
             .with_kind(Kind::PermissionDenied)
             .hint("the user that runs Corso needs to read and write the repository's folder"),
-        false => failure,
+        Kind::NoSpace => failure.hint("nothing is lost: make some room there, a few MB for `corso repo maintenance`, and run it again"),
+        _ => failure,
     }
 }
 

@@ -18,18 +18,18 @@ pub fn run(session: &Session, flags: &Delete) -> Result<Outcome> {
     repo.require_full("deleting backups")?;
     let ids = super::ids(session, &repo, &flags.backups)?;
     forget::refuse_pinned(&repo, &ids, &*session.reporter)?;
-    let done = match flags.dry_run {
-        true => "Would delete",
+    let (done, recorded) = match flags.dry_run {
+        true => ("Would delete", 0),
         false => {
-            forget::delete(&repo, &ids, &*session.reporter, session.stop()?)?;
-            "Deleted"
+            let recorded = forget::delete(&repo, &ids, &*session.reporter, session.stop()?)?;
+            ("Deleted", recorded)
         }
     };
     let mut lines: Vec<String> = ids
         .iter()
         .map(|id| format!("{done} backup {}.", id.short()))
         .collect();
-    if !flags.dry_run {
+    if recorded > 0 {
         lines.extend(way_back(&repo, &*session.reporter)?);
     }
     Ok(Outcome {

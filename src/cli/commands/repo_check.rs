@@ -43,7 +43,10 @@ pub fn run(session: &Session, flags: &Check) -> Result<Outcome> {
         ),
     };
     Ok(Outcome {
-        text: text(&report, &options),
+        text: match report.is_clean() && session.flags().quiet {
+            true => String::new(),
+            false => text(&report, &options),
+        },
         json: document(&report),
         lines: vec![last],
         code: if report.is_clean() { 0 } else { FOUND },

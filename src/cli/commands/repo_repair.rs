@@ -205,7 +205,7 @@ fn snapshots_text(report: &SnapshotsReport, options: &SnapshotsOptions) -> Strin
             _ if mended.unreadable > 0 => {
                 "some of it cannot be read now and may be whole, so it stays as it is".into()
             }
-            (None, true) => "nothing of it is left; delete it with `corso backup delete`".into(),
+            (None, true) => "nothing of it is left in the storage; if `corso restore` gives nothing either, delete it with `corso backup delete`".into(),
             (None, false) => {
                 "--holes replaces it by one in which what is lost is marked and zero".into()
             }

@@ -54,6 +54,8 @@ pub fn check(
 ) -> Result<CheckReport> {
     repo.require_full("checking a repository")?;
     let before = repo.storage().usage();
+    // What this host has seen and the storage does not show any more cannot be checked: the warning says so.
+    repo.look_for_missing(observer)?;
     let mut last = None;
     for _ in 0..MAX_LOOKS {
         let (report, survey) = look(repo, options, observer, stop)?;

@@ -40,6 +40,14 @@ impl Subset {
                 false => Err(bad()),
             };
         }
+        if text.len() < 4 && text.bytes().all(|b| b.is_ascii_digit()) {
+            // What a crontab leaves of "5%".
+            return Err(
+                Error::usage(format!("{text:?} is a number without a unit")).hint(format!(
+                    "write {text}% (in a crontab \"{text}\\%\"), {text}G or 1/{text}"
+                )),
+            );
+        }
         match parse_bytes(text) {
             Ok(bytes) if bytes > 0 => Ok(Subset::Bytes(bytes)),
             _ => Err(bad()),
@@ -107,6 +115,8 @@ mod tests {
         assert_eq!(Subset::parse("5%").unwrap(), Subset::Percent(5.0));
         assert_eq!(Subset::parse("2/7").unwrap(), Subset::Part(2, 7));
         assert_eq!(Subset::parse("3M").unwrap(), Subset::Bytes(3 << 20));
+        let cron = Subset::parse("5").unwrap_err().to_string();
+        assert!(cron.contains("without a unit"), "{cron}");
         for bad in ["", "0%", "101%", "NaN%", "0/3", "4/3", "1/0", "x", "0"] {
             assert!(Subset::parse(bad).is_err(), "{bad}");
         }

@@ -409,3 +409,53 @@ fn a_writer_notices_that_its_newest_backup_is_gone() {
     );
     assert!(world.repo.snapshot(&first).is_ok());
 }
+
+/// It may be the pin of any backup. What a stranger puts there says nothing.
+#[test]
+fn a_damaged_record_stops_forget_and_delete() {
+    let world = World::small();
+    let ids = [1, 2].map(|day| world.snapshot(Id16::ZERO, |m| m.time = Time(day * 86_400_000)));
+    set_pinned(&world.repo, &ids[..1], true, &Silent).unwrap();
+    world.put("records/", b"a stranger's");
+    assert_eq!(world.plan(&last(1)).unwrap().removed(), []);
+    let pin = world.names("records/").into_iter().find(|name| {
+        let bytes = &world.storage.contents()[&format!("records/{name}")];
+        record::verify(bytes, &world.repo.keyring) == Some(true)
+    });
+    let key = format!("records/{}", pin.unwrap());
+    world.storage.tamper(&key, |b| b[40] ^= 1);
+    let repo = world.open("elsewhere", "full");
+    let (by, all) = (GroupBy::default(), SnapshotFilter::default());
+    let refused = plan(&repo, &last(1), by, &all, false, &Silent).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Damaged);
+    assert!(refused.to_string().contains(&key), "{refused}");
+    let refused = refuse_pinned(&repo, &ids[1..], &Silent).unwrap_err();
+    assert_eq!(refused.kind(), Kind::Damaged);
+}
+
+/// Nor is an older one taken for the latest.
+#[test]
+fn latest_is_not_guessed() {
+    let world = World::small();
+    let ids = [1, 2].map(|day| world.snapshot(Id16::ZERO, |m| m.time = Time(day * 86_400_000)));
+    let latest = |host| {
+        let repo = world.open(host, "full");
+        let found = repo.find_snapshot("latest", &SnapshotFilter::default(), &Silent);
+        found.map(|s| s.id)
+    };
+    assert_eq!(latest("one").unwrap(), ids[1]);
+    let well = world.storage.save();
+    world
+        .storage
+        .tamper(&format!("snapshots/{}", ids[1]), |b| b[300] ^= 1);
+    assert_eq!(latest("two").unwrap_err().kind(), Kind::Damaged);
+    world.storage.load(&well);
+    world
+        .storage
+        .tamper(&format!("snapshots/{}", ids[0]), |b| b[300] ^= 1);
+    assert_eq!(
+        latest("three").unwrap(),
+        ids[1],
+        "an older one does not matter"
+    );
+}

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, HashSet};
 /// A backup that cannot be walked. Nothing of its domain was marked, moved, merged or deleted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Unwalkable {
-    /// The backup.
+    /// The backup; empty where it is not known which.
     pub backup: String,
     /// Its host, as it says.
     pub host: String,
@@ -32,6 +32,12 @@ pub struct Unwalkable {
 impl Unwalkable {
     /// For people: which backup, why, what follows, and what to do.
     pub fn describe(&self) -> String {
+        if self.backup.is_empty() {
+            return format!(
+                "a chunk that a backup needs cannot be read: {}; nothing that hosts with that backup's key have stored was marked, moved or deleted; run `corso repo check`, which names the backup, then `corso repo repair` as it says",
+                self.why
+            );
+        }
         format!(
             "backup {} of {} at {} cannot be walked: {}; nothing that hosts with its key have stored was marked, moved or deleted; run `corso repo check`, then `corso repo repair` as it says, or delete that backup",
             self.backup.get(..8).unwrap_or_default(),
@@ -69,6 +75,17 @@ impl Frozen {
             backup: snapshot.id.hex(),
             host: m.host.clone(),
             time: m.time.rfc3339(),
+            why: why.message(),
+            kind: why.kind(),
+        });
+    }
+
+    /// Leaves a domain alone of whose chunks one cannot be read.
+    pub fn add_domain(&mut self, domain: Id16, why: &Error) {
+        self.0.entry(domain).or_insert_with(|| Unwalkable {
+            backup: String::new(),
+            host: String::new(),
+            time: String::new(),
             why: why.message(),
             kind: why.kind(),
         });

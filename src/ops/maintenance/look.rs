@@ -6,6 +6,7 @@ use super::marks::{Marker, Marks};
 use super::table::{Stray, Table};
 use crate::error::{Context, Error, Kind, Result};
 use crate::format::container::Header;
+use crate::format::snapshot::Manifest;
 use crate::id::{Id, Id16};
 use crate::index::{Base, Index, Place};
 use crate::ops::reach;
@@ -52,7 +53,7 @@ fn settle(repo: &Repository, table: &mut Table, observer: &dyn Observer) -> Resu
 }
 
 /// Is it only one backup that cannot be read: damaged, out of reach, or of keys or a format that are not held?
-fn concerns_the_object(error: &Error) -> bool {
+pub fn concerns_the_object(error: &Error) -> bool {
     error.is_of_one_object() || matches!(error.kind(), Kind::RoleNeeded | Kind::NewerFormat)
 }
 
@@ -183,7 +184,7 @@ impl Look {
         let snapshots = std::mem::take(&mut self.snapshots);
         for snapshot in &snapshots {
             let missing = marks.missing;
-            let why = match self.walk(snapshot, &mut marks, stop) {
+            let why = match self.walk(&snapshot.manifest, &mut marks, stop) {
                 Ok(()) if marks.missing == missing => continue,
                 Ok(()) => marks.lack(missing),
                 Err(e) if concerns_the_object(&e) => e,
@@ -197,8 +198,8 @@ impl Look {
         Ok(marks)
     }
 
-    fn walk(&mut self, snapshot: &Snapshot, marks: &mut Marks, stop: &Stop) -> Result<()> {
-        let m = &snapshot.manifest;
+    /// Marks what the backup of manifest `m` needs.
+    pub fn walk(&mut self, m: &Manifest, marks: &mut Marks, stop: &Stop) -> Result<()> {
         let reader = self.reader(m.writer, m.domain_epoch, false)?;
         let nodes = NodeStore::new(self.repo.clone(), reader.keys().clone(), Some(reader));
         let mut marker = Marker {

@@ -294,9 +294,9 @@ impl Job<'_> {
             }
             self.tell(&look.frozen);
             if complete && !options.accept_missing {
-                doubt::emptiness(&look, grace, options, observer)?;
+                doubt::emptiness(&mut look, grace, options, observer, stop)?;
             }
-            let spared = Spared::of(&look, &stones)?;
+            let mut spared = Spared::of(&look, &stones)?;
             self.report.snapshots = look.snapshots.len() as u64;
             self.report.chunks = marks.chunks;
             let mut endangered = marks.endangered.clone();
@@ -311,10 +311,25 @@ impl Job<'_> {
                 }
                 return Ok(false);
             }
-            if !endangered.is_empty() && !options.dry_run {
-                self.report.chunks_rescued +=
-                    sweep::rescue(&mut look, &endangered, self.fresh, observer, stop)?;
-                return Ok(false);
+            while !endangered.is_empty() && !options.dry_run {
+                let rescued = sweep::rescue(&mut look, &endangered, self.fresh, observer, stop)?;
+                self.report.chunks_rescued += rescued.copied;
+                if rescued.lost.is_empty() || rescued.copied + rescued.indexed > 0 {
+                    return Ok(false);
+                }
+                // What is only in a pack that goes, and damaged there: the pack stays, with all of its domain.
+                for (domain, why) in rescued.lost {
+                    if !sure {
+                        return Err(why);
+                    }
+                    look.frozen.add_domain(domain, &why);
+                }
+                self.tell(&look.frozen);
+                spared = Spared::of(&look, &stones)?;
+                endangered.retain(|e| !look.frozen.has(&e.domain));
+                if endangered.is_empty() && !stones.is_empty() {
+                    endangered = sweep::verify(&mut look, marks, &stones, &spared, observer, stop)?;
+                }
             }
             let swept = sweep::delete(&look, &stones, &spared, options.dry_run, observer, stop)?;
             self.report.swept.add(&swept);
@@ -353,8 +368,7 @@ impl Job<'_> {
     /// Says once of each backup that it cannot be walked.
     fn tell(&mut self, frozen: &Frozen) {
         for reason in frozen.reasons() {
-            let told = self.report.frozen.iter().any(|f| f.backup == reason.backup);
-            if !told {
+            if !self.report.frozen.contains(reason) {
                 self.observer.event(Event::Warning(&reason.describe()));
                 self.report.frozen.push(reason.clone());
             }

@@ -57,17 +57,28 @@ pub fn due(view: &View, grace: Grace) -> Vec<Buried> {
     view.tombstones.iter().filter(ripe).cloned().collect()
 }
 
-/// Copies what is needed and would go; names in new index objects what would be lost track of. Gives the chunks copied.
+/// What a rescue did.
+#[derive(Default)]
+pub struct Rescued {
+    /// Chunks copied.
+    pub copied: u64,
+    /// Index objects put.
+    pub indexed: u64,
+    /// Domains with a chunk of which no copy is whole, and why.
+    pub lost: Vec<(Id16, Error)>,
+}
+
+/// Copies what is needed and would go; names in new index objects what would be lost track of.
 ///
 /// # Errors
-/// `Damaged` where no copy is whole; `TooLate`.
+/// `TooLate`.
 pub fn rescue(
     look: &mut Look,
     endangered: &[Endangered],
     fresh: Grace,
     observer: &dyn Observer,
     stop: &Stop,
-) -> Result<u64> {
+) -> Result<Rescued> {
     observer.event(Event::Phase("rescuing chunks"));
     let not_after = fresh.deadline(&look.view);
     let mut groups: BTreeMap<(Id16, u32), Vec<&Endangered>> = BTreeMap::new();
@@ -77,7 +88,7 @@ pub fn rescue(
             .or_default()
             .push(chunk);
     }
-    let mut copied = 0;
+    let mut rescued = Rescued::default();
     for ((domain, epoch), chunks) in groups {
         let copier = Copier::new(look.repo.clone(), domain, epoch, not_after)?;
         let reader = look.reader(domain, epoch, false)?;
@@ -90,16 +101,20 @@ pub fn rescue(
             ids.sort_unstable();
             ids.dedup();
             let failed = copier.copy(&reader, kind, &ids, observer, stop)?;
+            rescued.copied += (ids.len() - failed.len()) as u64;
             if let Some((_, e)) = failed.into_iter().next() {
-                return Err(e.hint("nothing was deleted; run `corso repo check`"));
+                if !e.is_of_one_object() {
+                    return Err(e);
+                }
+                rescued.lost.push((domain, e));
             }
-            copied += ids.len() as u64;
         }
         let mut packs = copier.finish()?;
         packs.extend(packs_of(look, chunks.iter().filter_map(|c| c.pack))?);
+        rescued.indexed += u64::from(!packs.is_empty());
         copier.put_index(&packs)?;
     }
-    Ok(copied)
+    Ok(rescued)
 }
 
 /// Packs with all their rows, as the index has them: as many as fit into memory, at least one.

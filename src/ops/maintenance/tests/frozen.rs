@@ -197,3 +197,51 @@ fn a_backup_that_does_not_open_stops_all_and_is_named() {
         "{hint}"
     );
 }
+
+/// A chunk is in a pack that is about to go and nowhere else, and damaged there: the pack stays, and only its domain.
+#[test]
+fn a_chunk_that_cannot_be_rescued_freezes_its_domain() {
+    let shared = Shared::new();
+    let world = &shared.world;
+    let check = || {
+        let options = CheckOptions {
+            read: Some(crate::ops::check::Subset::All),
+            ..CheckOptions::default()
+        };
+        check(&world.repo, &options, &Silent, &Stop::default()).unwrap()
+    };
+    let node = |f: &crate::ops::check::Finding| f.what == crate::ops::check::What::Node;
+    let well = world.storage.save();
+    let packs = shared.of_writer();
+    let content = packs
+        .iter()
+        .filter(|k| k.starts_with("packs/"))
+        .find(|key| {
+            world.storage.load(&well);
+            world.storage.tamper(key, |b| {
+                let middle = b.len() / 2;
+                b[middle] ^= 1;
+            });
+            let report = check();
+            !report.files.is_empty() && !report.findings.iter().any(node)
+        });
+    let key = content.unwrap().clone();
+    let name: Id = key.rsplit('/').next().unwrap().parse().unwrap();
+    world.bury(vec![name], Vec::new());
+    world.storage.advance(DAY);
+    let warnings = Warnings::default();
+    let options = MaintenanceOptions::default();
+    let report = maintain(&world.repo, &options, &warnings, &Stop::default()).unwrap();
+    assert_eq!(report.frozen.len(), 1, "{:?}", report.frozen);
+    assert_eq!(report.frozen[0].kind, Kind::Damaged);
+    let told = warnings.take();
+    assert!(
+        told.contains("cannot be read") && told.contains("repo check"),
+        "{told}"
+    );
+    assert!(report.buried.packs_buried > 0, "what the other domain has");
+    world.storage.advance(DAY);
+    let report = maintain(&world.repo, &options, &Silent, &Stop::default()).unwrap();
+    assert!(report.swept.packs_deleted > 0);
+    assert!(world.storage.contents().contains_key(&key), "{key}");
+}
