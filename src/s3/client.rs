@@ -9,7 +9,7 @@ use super::meter::Meter;
 pub use super::outcome::{Answer, Cause, Failure, Limits};
 use super::provider::Provider;
 use super::region::is_wrong_region;
-use super::request::{Action, Request};
+use super::request::{Action, Request, lock_headers};
 use super::response::{S3Error, looks_like_html};
 use super::retry::{
     Attempts, Policy, Verdict, is_expired, jitter, judge_broken, judge_error, judge_keys,
@@ -382,6 +382,9 @@ impl Client {
         };
         let mut headers = request.headers.clone();
         headers.extend(range.map(|range| ("range".to_string(), range)));
+        if let Some(lock) = &request.lock {
+            headers.extend(lock_headers(lock, time));
+        }
         headers.push(("host".into(), address.host.clone()));
         headers.push(("x-amz-content-sha256".into(), request.payload.clone()));
         let to_sign = ToSign {

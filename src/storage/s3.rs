@@ -137,8 +137,7 @@ impl S3Storage {
             ..Limits::default()
         };
         let checksum = provider.checksum == Checksum::Sha256;
-        let lock = options.lock.map(|lock| lock::from_now(self, &lock));
-        let with_lock = lock.is_some() && !checksum && provider.md5 == ContentMd5::WithLock;
+        let with_lock = options.lock.is_some() && !checksum && provider.md5 == ContentMd5::WithLock;
         loop {
             let if_absent = options.if_absent && self.conditional.load(Relaxed);
             let md5 = with_lock || self.digest.load(Relaxed);
@@ -146,7 +145,7 @@ impl S3Storage {
                 if_absent,
                 checksum,
                 md5,
-                lock,
+                lock: options.lock,
                 storage_class: self.stored_as.class_of(key.strip_prefix(&self.prefix)),
                 encryption: self.stored_as.encryption.as_deref(),
                 kms_key: self.stored_as.kms_key.as_deref(),

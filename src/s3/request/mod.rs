@@ -24,9 +24,10 @@ pub use head_object::{head_checksum, head_object};
 pub use list_objects::{ListPage, list_objects};
 pub use list_versions::{VersionPage, list_versions};
 pub use object_retention::{get_object_retention, put_object_retention};
-pub use put_object::{Put, put_object};
+pub use put_object::{Put, lock_headers, put_object};
 
 use super::sigv4::EMPTY_SHA256;
+use crate::format::lock::ObjectLock;
 use std::borrow::Cow;
 
 /// An action: names the permission it needs and its price class.
@@ -98,6 +99,8 @@ pub struct Request<'a> {
     pub headers: Vec<(String, String)>,
     /// Of a GET: offset and length. The client writes the header, since it may resume within the range.
     pub range: Option<(u64, u64)>,
+    /// Of a put. The client writes the headers: the time counts from when an attempt is signed, by the clock as it is then.
+    pub lock: Option<ObjectLock>,
     /// Sent whole, with its length.
     pub body: Cow<'a, [u8]>,
     /// Hexadecimal SHA-256 of the body.
@@ -114,6 +117,7 @@ impl<'a> Request<'a> {
             query: Vec::new(),
             headers: Vec::new(),
             range: None,
+            lock: None,
             body: Cow::Borrowed(&[]),
             payload: EMPTY_SHA256.to_string(),
         }
@@ -127,13 +131,9 @@ impl<'a> Request<'a> {
     /// The permissions in a bucket policy: the action's, and what more this very request needs.
     pub fn permission(&self) -> &'static str {
         let versioned = self.query.iter().any(|(name, _)| name == "versionId");
-        let locks = self
-            .headers
-            .iter()
-            .any(|(name, _)| name.starts_with("x-amz-object-lock-"));
         match self.action {
             Action::GetObject | Action::HeadObject if versioned => "s3:GetObjectVersion",
-            Action::PutObject if locks => "s3:PutObject and s3:PutObjectRetention",
+            Action::PutObject if self.lock.is_some() => "s3:PutObject and s3:PutObjectRetention",
             action => action.permission(),
         }
     }

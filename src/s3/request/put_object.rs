@@ -1,11 +1,13 @@
 //! PutObject: <https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html>
 
 use super::{Action, Request};
+use crate::format::lock::ObjectLock;
 use crate::id::Id;
-use crate::storage::Retained;
+use crate::units::Time;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// What may accompany a put; each is a matter of what the provider takes.
 #[derive(Clone, Copy, Debug, Default)]
@@ -22,8 +24,8 @@ pub struct Put<'a> {
     pub encryption: Option<&'a str>,
     /// `x-amz-server-side-encryption-aws-kms-key-id`
     pub kms_key: Option<&'a str>,
-    /// `x-amz-object-lock-mode` and `x-amz-object-lock-retain-until-date`
-    pub lock: Option<Retained>,
+    /// See [`Request::lock`].
+    pub lock: Option<ObjectLock>,
 }
 
 /// Stores `body`, whose SHA-256 is `sha256`, under `key`.
@@ -50,14 +52,20 @@ pub fn put_object<'a>(key: &str, body: &'a [u8], sha256: &Id, options: Put<'_>) 
             request = request.header(name, value);
         }
     }
-    if let Some(lock) = options.lock {
-        request = request
-            .header("x-amz-object-lock-mode", lock.mode.s3_name())
-            .header("x-amz-object-lock-retain-until-date", lock.until.rfc3339());
-    }
+    request.lock = options.lock;
     request.payload = sha256.hex();
     request.body = Cow::Borrowed(body);
     request
+}
+
+/// The headers of a lock that begins at `now`. S3 wants its end in whole seconds, which it must not lose by.
+pub fn lock_headers(lock: &ObjectLock, now: Time) -> [(String, String); 2] {
+    let until = now.plus(lock.duration).plus(Duration::from_secs(1));
+    [
+        ("x-amz-object-lock-mode", lock.mode.s3_name().to_owned()),
+        ("x-amz-object-lock-retain-until-date", until.rfc3339()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
 }
 
 /// The value of `content-md5` for a body.

@@ -2,25 +2,14 @@
 
 use super::{S3Storage, damaged_answer};
 use crate::error::{Error, Result};
-use crate::format::lock::ObjectLock;
 use crate::s3::client::{Cause, Failure, Limits};
 use crate::s3::explain::explain;
 use crate::s3::request;
 use crate::s3::response::{S3Error, parse_lock_configuration, parse_retention, retained};
-use crate::storage::{Retained, Storage, check_key};
-use std::time::Duration;
+use crate::storage::{Retained, check_key};
 
 /// Longest answer that is read as the lock of an object.
 const MAX_RETENTION: u64 = 64 << 10;
-
-/// What a lock that begins now comes to. S3 wants it in whole seconds, which it must not lose by.
-pub(super) fn from_now(storage: &S3Storage, lock: &ObjectLock) -> Retained {
-    let until = storage.now().plus(lock.duration);
-    Retained {
-        mode: lock.mode,
-        until: until.plus(Duration::from_secs(1)),
-    }
-}
 
 /// Does the server want a digest with this put? Where locks are the bucket's default it does, whatever the put says of them.
 pub(super) fn wants_digest(failure: &Failure) -> bool {

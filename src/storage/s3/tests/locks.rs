@@ -45,6 +45,29 @@ fn a_lock_counts_from_the_storages_clock() {
 }
 
 #[test]
+fn a_lock_counts_from_the_clock_as_it_is_at_each_attempt() {
+    // The first attempt is refused for its time, and the refusal says what time it is.
+    let date = "Fri, 24 May 2013 00:00:00 GMT";
+    let body = b"<Error><Code>RequestTimeTooSkewed</Code></Error>".to_vec();
+    let refused = Reply::Answer(403, vec![("date", date.to_owned())], body);
+    let (storage, script) = scripted(vec![refused, ok(b"")]);
+    storage.put("packs/a", b"x", &for_a_day()).unwrap();
+    let sent = script.sent.lock().unwrap();
+    let until = |at: usize| -> i64 {
+        let until = header(&sent[at], "x-amz-object-lock-retain-until-date").unwrap();
+        until.parse::<jiff::Timestamp>().unwrap().as_second()
+    };
+    let right = parse_http_date(date).unwrap().0 / 1000 + 86400;
+    assert!(until(0) > right + 86400);
+    assert!((right..right + 60).contains(&until(1)), "{}", until(1));
+    let signed = header(&sent[1], "authorization").unwrap();
+    assert!(
+        signed.contains("x-amz-object-lock-retain-until-date"),
+        "{signed}"
+    );
+}
+
+#[test]
 fn a_bucket_that_locks_by_itself_gets_its_digest() {
     let wanted = b"<Error><Code>InvalidRequest</Code><Message>Content-MD5 OR x-amz-checksum- HTTP header is \
         required for Put Object requests with Object Lock parameters</Message></Error>";
