@@ -90,6 +90,9 @@ const PASSING: [&str; 6] = [
     "TransactionInProgressException",
 ];
 
+/// `Retry-After` may say anything; nobody waits for longer than this.
+const LONGEST_ASKED: Duration = Duration::from_secs(7 * 86400);
+
 /// Judges an error answer.
 pub fn judge_error(error: &S3Error) -> Verdict {
     if THROTTLES.contains(&error.code.as_str()) || matches!(error.status, 429 | 503) {
@@ -141,8 +144,8 @@ pub fn is_expired(error: &S3Error) -> bool {
 pub fn retry_after(value: Option<&str>, now: Option<Time>) -> Option<Duration> {
     let value = value?.trim();
     match value.parse::<u64>() {
-        Ok(seconds) => Some(Duration::from_secs(seconds)),
-        Err(_) => Some(parse_http_date(value)?.since(now?)),
+        Ok(seconds) => Some(Duration::from_secs(seconds).min(LONGEST_ASKED)),
+        Err(_) => Some(parse_http_date(value)?.since(now?).min(LONGEST_ASKED)),
     }
 }
 
@@ -202,7 +205,7 @@ impl Attempts {
             .mul_f64(random.clamp(0.0, 1.0))
             .max(asked.unwrap_or_default());
         let early = self.made < self.policy.least && wait <= self.policy.limit;
-        (early || spent + wait < self.policy.limit).then_some(wait)
+        (early || spent.saturating_add(wait) < self.policy.limit).then_some(wait)
     }
 }
 
@@ -313,6 +316,9 @@ mod tests {
             attempts.wait(Verdict::Again, Some(Duration::from_secs(3000)), 0.0),
             None
         );
+        for never in [Duration::MAX, Duration::from_secs(u64::MAX)] {
+            assert_eq!(attempts.wait(Verdict::Throttled, Some(never), 0.0), None);
+        }
         assert_eq!(attempts.wait(Verdict::Final, None, 0.0), None);
     }
 
@@ -325,6 +331,10 @@ mod tests {
         assert_eq!(seconds(Some("Fri, 24 May 2013 00:00:00 GMT"), None), None);
         assert_eq!(seconds(Some("Thu, 23 May 2013 00:00:00 GMT"), now), Some(0));
         assert_eq!(seconds(Some("soon"), now), None);
+        let week = Some(7 * 86400);
+        assert_eq!(seconds(Some("18446744073709551615"), now), week);
+        assert_eq!(seconds(Some("18446744073709551616"), now), None);
+        assert_eq!(seconds(Some("Thu, 01 Jan 2099 00:00:00 GMT"), now), week);
         assert_eq!(seconds(None, now), None);
     }
 
