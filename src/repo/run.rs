@@ -16,6 +16,7 @@ pub(crate) use open_packs::Open;
 use super::Repository;
 use super::gate::Gate;
 use super::protocol::{Grace, View, Viewer};
+use super::threads::caught;
 use crate::codec::compress;
 use crate::crypto::{DomainKeys, Session};
 use crate::error::{Error, Kind, Result};
@@ -148,7 +149,7 @@ impl Run {
                 let bytes = builder.len_estimate();
                 // After a failure the queue is only drained.
                 if !run.failed()
-                    && let Err(e) = run.upload(builder)
+                    && let Err(e) = caught("uploading a pack", || run.upload(builder))
                 {
                     run.fail(e);
                 }

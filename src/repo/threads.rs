@@ -1,5 +1,7 @@
 //! How many threads a run may use.
 
+use crate::error::{Error, Result};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -46,6 +48,16 @@ impl Default for Threads {
             pool: true,
         }
     }
+}
+
+/// Does `work`; a panic in it is an error, so that a thread that others wait for does not vanish. (Where panics abort, it
+/// ends the program all the same.)
+pub(crate) fn caught<T>(what: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // Whoever gets the error ends the run: what `work` left half done is not used.
+    catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+        let text = format!("{what}: the program itself is at fault, and says above where");
+        Err(Error::failed(text).hint("report this, please, with all that was printed"))
+    })
 }
 
 /// Does `work` for every item, `threads` at a time. Gives the results in the order of the items.

@@ -7,6 +7,7 @@ use crate::format::entry::{Content, Piece};
 use crate::id::Id;
 use crate::repo::gate::Gate;
 use crate::repo::run::Run;
+use crate::repo::threads::caught;
 use crate::units::MIB;
 use std::sync::{Arc, OnceLock};
 
@@ -102,12 +103,14 @@ impl Feeder {
         }
         let (run, gate) = (self.run.clone(), self.gate.clone());
         let work = move || {
-            let id = run.keys().chunk_id(&raw);
-            let outcome = run.chunk(ObjectKind::Data, &id, &raw);
+            let made = caught("storing a chunk", || {
+                let id = run.keys().chunk_id(&raw);
+                run.chunk(ObjectKind::Data, &id, &raw).map(|_| id)
+            });
             spare::give(raw);
             gate.leave(bytes);
-            let _ = slot.0.set(match outcome {
-                Ok(_) => Some(id),
+            let _ = slot.0.set(match made {
+                Ok(id) => Some(id),
                 Err(e) => {
                     run.fail(e);
                     None

@@ -33,6 +33,7 @@ use crate::fs::walk::{self, Walker};
 use crate::id::Id;
 use crate::repo::Repository;
 use crate::repo::run::Run;
+use crate::repo::threads::caught;
 use crate::report::{Event, Observer, Stop};
 use feed::Feeder;
 use nodes::Nodes;
@@ -259,7 +260,9 @@ impl Backup<'_> {
                 scope.spawn(|| self.look_ahead(tally));
             }
             let tree = scope.spawn(|| {
-                let root = tree::write(nodes, &self.run, tally, receiver, self.options.dry_run);
+                let root = caught("writing the tree", || {
+                    tree::write(nodes, &self.run, tally, receiver, self.options.dry_run)
+                });
                 if let Err(e) = &root {
                     self.run.fail(e.again());
                 }

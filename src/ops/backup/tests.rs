@@ -3,6 +3,7 @@
 mod kept;
 mod late;
 mod moved;
+mod trouble;
 
 use super::{BackupOptions, BackupReport, create};
 use crate::crypto::{Passphrase, Role};
