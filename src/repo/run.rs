@@ -341,16 +341,14 @@ impl Run {
         name: &Id,
         still: &dyn Fn() -> bool,
     ) -> Result<Option<Stored>> {
-        loop {
+        for renewed in 0..renewal::MOST_FOR_ONE_PUT {
+            self.rest_before(renewed)?;
             let deadline = self.fresh_deadline()?;
             if !still() {
                 return Ok(None);
             }
             let stored = match self.repo.put_new(key, bytes, name, deadline) {
-                Err(e) if e.kind() == Kind::TooLate => {
-                    self.stop.check()?;
-                    continue;
-                }
+                Err(e) if e.kind() == Kind::TooLate => continue,
                 other => other?,
             };
             self.counters
@@ -358,6 +356,7 @@ impl Run {
                 .fetch_add(bytes.len() as u64, Ordering::Relaxed);
             return Ok(Some(stored));
         }
+        Err(self.always_too_late())
     }
 
     /// Puts the snapshot, unless a renewal took something away.

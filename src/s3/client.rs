@@ -361,7 +361,10 @@ impl Client {
         let date = response.header("date").and_then(parse_http_date);
         // An answer from a cache has the date of when it was stored.
         if let (Some(date), None) = (date, response.header("age")) {
-            self.clock.observe(date, began, ended);
+            match response.status {
+                400 | 403 => self.clock.observe_refusal(date, began, ended),
+                _ => self.clock.observe(date, began, ended),
+            };
         }
         (date, ended.since(began))
     }

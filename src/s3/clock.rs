@@ -2,10 +2,11 @@
 //!
 //! Every answer bounds the difference between the two clocks: its `Date`, which may be late by [`DATE_LAG`], was written
 //! between the start and the end of the exchange. The difference in use changes only when an answer contradicts it, so that
-//! the clock is steady, and exact on hosts whose clock is right.
+//! the clock is steady, and exact on hosts whose clock is right. One that contradicts it wildly is believed if the next one
+//! says the same, or if it refuses a request: of servers that disagree, the one that was asked last is not always right.
 
 use crate::units::{DATE_LAG, Time};
-use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// Longer exchanges say too little about the clock.
@@ -16,8 +17,20 @@ const SKEW_THAT_MATTERS: Duration = Duration::from_secs(4 * 60);
 
 /// The difference to add to this host's clock.
 #[derive(Debug, Default)]
-pub struct Clock {
-    skew_ms: AtomicI64,
+pub struct Clock(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    skew_ms: i64,
+    /// Some answer has said, or confirmed, what is known.
+    told: bool,
+    /// What the last answer said instead, if that was far off.
+    doubt: Option<i64>,
+}
+
+/// May answers that say the one and the other come from one clock?
+fn are_near(a: i64, b: i64) -> bool {
+    u128::from(a.abs_diff(b)) <= SKEW_THAT_MATTERS.as_millis()
 }
 
 impl Clock {
@@ -33,7 +46,11 @@ impl Clock {
 
     /// Storage minus host, in milliseconds.
     pub fn skew_ms(&self) -> i64 {
-        self.skew_ms.load(Relaxed)
+        self.state().skew_ms
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Was a request signed with a time so far from what is known now that it may have been refused for that?
@@ -45,17 +62,32 @@ impl Clock {
     /// Takes an answer's `date` into account; `began` and `ended` are of this host's clock. Gives the correction made, in
     /// milliseconds. Answers from a cache (`Age`) must not be passed.
     pub fn observe(&self, date: Time, began: Time, ended: Time) -> i64 {
+        self.take(date, began, ended, false)
+    }
+
+    /// The same of an answer that refuses a request: maybe for its time, so that this server's clock counts.
+    pub fn observe_refusal(&self, date: Time, began: Time, ended: Time) -> i64 {
+        self.take(date, began, ended, true)
+    }
+
+    fn take(&self, date: Time, began: Time, ended: Time, at_once: bool) -> i64 {
         if ended < began || ended.since(began) > LONGEST {
             return 0;
         }
         let lowest = date.0.saturating_sub(ended.0);
         let highest = date.plus(DATE_LAG).0.saturating_sub(began.0);
-        let known = self.skew_ms();
+        let mut state = self.state();
+        let (known, middle) = (state.skew_ms, lowest / 2 + highest / 2);
+        let said_before = state.doubt.take().is_some_and(|d| are_near(d, middle));
         if (lowest..=highest).contains(&known) {
+            state.told = true;
             return 0;
         }
-        let middle = lowest / 2 + highest / 2;
-        self.skew_ms.store(middle, Relaxed);
+        if state.told && !at_once && !said_before && !are_near(known, middle) {
+            state.doubt = Some(middle);
+            return 0;
+        }
+        (state.skew_ms, state.told) = (middle, true);
         middle.saturating_sub(known)
     }
 }
@@ -105,6 +137,21 @@ mod tests {
             0
         );
         assert_eq!(clock.skew_ms(), known);
+    }
+
+    #[test]
+    fn servers_that_disagree_do_not_move_the_clock_to_and_fro() {
+        let (clock, hour) = (Clock::default(), 3_600_000);
+        let says = |skew: i64, now: i64| clock.observe(Time(now + skew), Time(now), Time(now + 50));
+        for now in (0..100_000).step_by(2_000) {
+            assert_eq!(says(0, now), 0);
+            assert_eq!(says(-700 * hour, now + 1_000), 0);
+        }
+        // A refusal counts at once; what is said twice in a row, too, as after this host's clock was set.
+        let (now, days) = (200_000, Time(200_000 - 700 * hour));
+        assert!(clock.observe_refusal(days, Time(now), Time(now + 50)) < -699 * hour);
+        assert_eq!(says(0, now), 0);
+        assert!(says(0, now + 1_000) > 699 * hour);
     }
 
     #[test]

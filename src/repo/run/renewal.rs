@@ -6,8 +6,36 @@ use crate::repo::protocol::{View, Viewer};
 use crate::report::Event;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+/// Views that are tried for one put, each too old already when the put is signed.
+pub(super) const MOST_FOR_ONE_PUT: u32 = 6;
+/// The first wait between them; it doubles.
+const REST: Duration = Duration::from_millis(200);
 
 impl Run {
+    /// Waits before the put is tried on yet another view; that the first came too late is nothing special.
+    pub(super) fn rest_before(&self, renewed: u32) -> Result<()> {
+        if renewed > 0 {
+            self.stop.check()?;
+        }
+        if renewed > 1 {
+            std::thread::sleep(REST.saturating_mul(1 << (renewed - 2).min(8)));
+        }
+        Ok(())
+    }
+
+    /// Views that are new and yet too old: nothing but clocks does that.
+    pub(super) fn always_too_late(&self) -> Error {
+        let (view, now) = (self.view().time, self.repo.storage.now());
+        let text = format!(
+            "the servers of the storage do not agree on the time: by one that lists it is {view}, by one that is written \
+             to {now}, so that {MOST_FOR_ONE_PUT} looks at the repository one after the other were too old to write by"
+        );
+        Error::new(Kind::ClockSkew, text)
+            .hint("set the clocks of the storage's servers; something on the way may also keep old answers")
+    }
+
     pub(super) fn fresh_deadline(&self) -> Result<Option<crate::units::Time>> {
         #[cfg(test)]
         if crate::model::bugs::planted(crate::model::bugs::Bug::NoRenewal) {

@@ -33,3 +33,21 @@ fn an_uploader_that_panics_ends_the_run() {
     assert!(error.to_string().contains("uploading a pack"), "{error}");
     assert!(world.names("snapshots/").is_empty());
 }
+
+#[test]
+fn servers_that_disagree_on_the_time_end_the_run() {
+    let looks = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let counter = looks.clone();
+    // However new a view is, it is a month old by the server that is written to.
+    let world = hooked(move |world, request| {
+        counter.fetch_add(u64::from(request.op == Op::List), Ordering::SeqCst);
+        if request.op == Op::Put && request.phase == Phase::Ready {
+            world.storage.advance(Duration::from_secs(30 * 86400));
+        }
+    });
+    let error = ends(world.clone()).unwrap_err();
+    assert_eq!(error.kind(), Kind::ClockSkew, "{error}");
+    assert!(error.to_string().contains("do not agree"), "{error}");
+    let looks = looks.load(Ordering::SeqCst);
+    assert!(looks < 300, "{looks} listings");
+}
