@@ -3,6 +3,7 @@
 mod batch;
 mod config;
 mod lock;
+mod order;
 mod past;
 mod read;
 
@@ -292,6 +293,7 @@ impl Storage for S3Storage {
         let full = format!("{}{prefix}", self.prefix);
         let mut began = None;
         let mut token: Option<String> = None;
+        let mut order = order::Order::default();
         for _ in 0..MAX_PAGES {
             let request = request::list_objects(ListPage {
                 prefix: &full,
@@ -300,6 +302,9 @@ impl Storage for S3Storage {
             });
             let (answer, page) = self.list_page(&request)?;
             let ended = self.date_of(&answer);
+            order
+                .page(&self.prefix, page.objects.iter().map(|o| o.key.as_str()))
+                .map_err(|why| damaged_answer(&format!("listing {full:?}"), why))?;
             let began = *began.get_or_insert_with(|| ended.minus(whole_seconds(answer.took)));
             for object in page.objects {
                 let Some(key) = object.key.strip_prefix(&self.prefix) else {

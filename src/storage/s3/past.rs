@@ -1,5 +1,6 @@
 //! A bucket that keeps versions, as it was at a moment in the past. Only for reading.
 
+use super::order::Order;
 use super::read::{self, Wanted};
 use super::{MAX_PAGES, MAX_PARSES, S3Storage, damaged_answer, whole_seconds};
 use crate::error::{Error, Kind, Result};
@@ -104,10 +105,15 @@ impl PastS3 {
         let full = format!("{}{prefix}", self.live.prefix);
         let mut began = None;
         let mut after: Option<(String, String)> = None;
+        let mut order = Order::of_versions();
         let mut open: BTreeMap<String, ListedVersion> = BTreeMap::new();
         for _ in 0..MAX_PAGES {
             let (answer, page) = self.page(&full, after.as_ref())?;
             let ended = self.live.date_of(&answer);
+            let keys = page.versions.iter().map(|v| v.key.as_str());
+            order
+                .page(&self.live.prefix, keys)
+                .map_err(|why| damaged_answer(&format!("listing the versions of {full:?}"), why))?;
             let began = *began.get_or_insert_with(|| ended.minus(whole_seconds(answer.took)));
             for version in page.versions {
                 self.take(&mut open, version);

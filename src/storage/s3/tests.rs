@@ -148,6 +148,19 @@ fn a_listing_that_turns_in_a_circle_ends() {
 }
 
 #[test]
+fn a_listing_that_comes_again_by_other_tokens_ends() {
+    let replies = ["B", "A", "B"].map(|next| page(&["p/a/1", "p/a/2"], Some(next)));
+    let (storage, script) = scripted(replies.into());
+    let error = storage.list("", &mut |_| Ok(())).unwrap_err();
+    assert!(error.to_string().contains("come again"), "{error}");
+    assert_eq!(script.sent.lock().unwrap().len(), 2);
+    let empty = (0..200).map(|n| page(&[], Some(["A", "B"][n % 2])));
+    let (storage, script) = scripted(empty.collect());
+    assert!(storage.list("", &mut |_| Ok(())).is_err());
+    assert!(script.sent.lock().unwrap().len() < 110);
+}
+
+#[test]
 fn a_batch_that_fails_in_part_or_whole_is_finished_one_by_one() {
     let keys: Vec<String> = ["a", "b", "c"].map(String::from).into();
     let part = b"<DeleteResult><Error><Key>p/b</Key><Code>InternalError</Code></Error>\
