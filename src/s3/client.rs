@@ -2,7 +2,7 @@
 
 use super::clock::{Clock, parse_http_date};
 use super::credentials::{CredentialProvider, Credentials};
-use super::download::Pace;
+use super::download::{Pace, Paced};
 use super::endpoint::Endpoint;
 use super::gate::Gate;
 use super::meter::Meter;
@@ -423,7 +423,8 @@ impl Client {
         let mut body = Vec::new();
         if request.method != "HEAD" {
             // What cannot be read only costs the text; the status says enough.
-            let _ = (&mut response.body).take(MAX_ERROR).read_to_end(&mut body);
+            let text = Paced::new(&mut response.body, self.pace);
+            let _ = text.take(MAX_ERROR).read_to_end(&mut body);
             self.meter.received(body.len() as u64);
         }
         let region = response.header("x-amz-bucket-region");

@@ -120,7 +120,7 @@ impl Pace {
 }
 
 /// A body that fails when it comes too slowly.
-struct Paced<R> {
+pub(super) struct Paced<R> {
     inner: R,
     pace: Pace,
     since: Instant,
@@ -128,7 +128,7 @@ struct Paced<R> {
 }
 
 impl<R: Read> Paced<R> {
-    fn new(inner: R, pace: Pace) -> Self {
+    pub(super) fn new(inner: R, pace: Pace) -> Self {
         Paced {
             inner,
             pace,

@@ -396,3 +396,41 @@ fn a_type_without_a_page_is_no_page() {
         .send(&request::delete_object("k"), Limits::default())
         .unwrap();
 }
+
+#[test]
+fn the_text_of_a_refusal_may_not_drip_for_ever() {
+    struct Dripping;
+    impl Read for Dripping {
+        fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+            std::thread::sleep(Duration::from_millis(5));
+            buffer[0] = b' ';
+            Ok(1)
+        }
+    }
+    impl Transport for Dripping {
+        fn exchange(&self, _: &HttpRequest<'_>) -> Result<HttpResponse, Broken> {
+            Ok(HttpResponse {
+                status: 403,
+                headers: Vec::new(),
+                body: Box::new(Dripping),
+            })
+        }
+    }
+    let pace = Pace {
+        window: Duration::from_millis(50),
+        least: 1000,
+    };
+    let client = Client::new(
+        Box::new(Dripping),
+        Endpoint::parse("localhost:9000", false).unwrap(),
+        "bkt",
+        None,
+        Credentials::new("AK", "SK", None, "test"),
+        Policy::default(),
+    )
+    .with_pace(pace);
+    let began = std::time::Instant::now();
+    let failure = get(&client).unwrap_err();
+    assert!(matches!(failure.cause, Cause::Service(e) if e.status == 403));
+    assert!(began.elapsed() < Duration::from_secs(60));
+}
