@@ -332,8 +332,12 @@ impl Client {
             }));
         }
         let body = std::mem::take(partial);
+        // No whole object of ours begins so; a range of one might.
+        let whole = request.action == Action::GetObject && request.range.is_none();
         let inside = match request.action {
-            _ if typed_html && looks_like_html(&body) => Some(S3Error::web_page(status, &body)),
+            _ if (typed_html || whole) && looks_like_html(&body) => {
+                Some(S3Error::web_page(status, &body))
+            }
             Action::GetObject => None,
             _ => S3Error::inside_success(status, &body),
         };

@@ -13,6 +13,9 @@ use std::time::Duration;
 /// A clock that is less off than this is nobody's trouble.
 const SKEW_WORTH_A_WORD: Duration = Duration::from_secs(4 * 60);
 
+const CHECK_PROXIES: &str =
+    "check https_proxy, http_proxy and all_proxy, or add the storage's host to no_proxy";
+
 /// The error of a request that failed.
 pub fn explain(client: &Client, request: &Request<'_>, failure: &Failure) -> Error {
     let what = match request.key.as_str() {
@@ -35,6 +38,7 @@ pub fn explain(client: &Client, request: &Request<'_>, failure: &Failure) -> Err
             Kind::Network,
             format!("the server's answer makes no sense: {why}"),
         ),
+        Cause::Changed(how) => changed(client, how),
     };
     let error = match failure.attempts {
         0 | 1 => error,
@@ -165,6 +169,14 @@ fn web_page(client: &Client, error: &S3Error) -> Error {
     )
 }
 
+fn changed(client: &Client, how: &str) -> Error {
+    let place = client.endpoint().text();
+    let text = format!("something on the way from {place} changed the answer ({how})");
+    Error::new(Kind::Network, text).hint(
+        "a proxy, a cache or a scanner on the way must pass what the storage answers as it is",
+    )
+}
+
 /// What web servers say in clear on a port for TLS: Go's, nginx's and Apache's words.
 fn http_to_tls(error: &S3Error) -> bool {
     let text = error.message.to_ascii_lowercase();
@@ -194,7 +206,7 @@ fn proxy(client: &Client, said: &str) -> Error {
     let hint = if said.contains("407") {
         "it wants a user name and a password: write http://USER:PASSWORD@HOST:PORT in https_proxy, http_proxy or all_proxy"
     } else {
-        "check https_proxy, http_proxy and all_proxy, or add the storage's host to no_proxy"
+        CHECK_PROXIES
     };
     Error::new(Kind::Network, text).hint(hint)
 }
@@ -323,6 +335,10 @@ fn network(client: &Client, broken: &Broken) -> Error {
         BrokenKind::NotHttp => Error::new(Kind::Network, format!("what listens at {place} does not speak HTTP: {because}"))
             .hint(if client.endpoint().tls() { "check the endpoint's host and port" } else { "is it a TLS port? Then leave out --disable-tls" }),
         BrokenKind::Proxy => proxy(client, because),
+        BrokenKind::NoProxy => {
+            let text = format!("no connection to {because}, which is the proxy for {place}");
+            Error::new(Kind::Network, text).hint(CHECK_PROXIES)
+        }
         BrokenKind::Timeout | BrokenKind::Other => {
             Error::new(Kind::Network, format!("the connection to {place} failed: {because}"))
         }

@@ -50,6 +50,8 @@ pub enum Cause {
     TooLate,
     /// The answer makes no sense.
     Nonsense(String),
+    /// Something on the way changed the answer: what shows that.
+    Changed(String),
 }
 
 /// A failure after all attempts.

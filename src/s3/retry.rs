@@ -112,7 +112,11 @@ pub fn judge_error(error: &S3Error) -> Verdict {
 pub fn judge_broken(broken: &Broken, answered_before: bool) -> Verdict {
     match broken.kind {
         BrokenKind::Tls => Verdict::Final,
-        BrokenKind::NameLookup | BrokenKind::Refused | BrokenKind::NotHttp | BrokenKind::Proxy
+        BrokenKind::NameLookup
+        | BrokenKind::Refused
+        | BrokenKind::NotHttp
+        | BrokenKind::Proxy
+        | BrokenKind::NoProxy
             if !answered_before =>
         {
             Verdict::Final

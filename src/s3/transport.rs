@@ -56,6 +56,8 @@ pub enum BrokenKind {
     NotHttp,
     /// The proxy on the way refused, or is none.
     Proxy,
+    /// The proxy could not be reached: the message begins with its address.
+    NoProxy,
     /// Nothing heard for too long.
     Timeout,
     /// Reset, ended early, unreachable, ...
@@ -176,11 +178,17 @@ impl Network {
                 kind: BrokenKind::Proxy,
                 message: e.to_string(),
             })?;
-        let mut config = self.agent.configure_request(request).proxy(proxy);
+        let mut config = self.agent.configure_request(request).proxy(proxy.clone());
         if fresh {
             config = config.max_idle_age(Duration::ZERO);
         }
-        self.agent.run(config.build()).map_err(broken)
+        self.agent.run(config.build()).map_err(|error| {
+            let broken = broken(error);
+            match &proxy {
+                Some(proxy) => blame(proxy, broken),
+                None => broken,
+            }
+        })
     }
 }
 
@@ -219,6 +227,27 @@ impl Transport for Network {
                 None => Box::new(body),
             },
         })
+    }
+}
+
+/// With a proxy, names are looked up and connections are made for it; TLS may be its own or the storage's.
+fn blame(proxy: &ureq::Proxy, broken: Broken) -> Broken {
+    let own_tls = proxy.protocol() == ureq::ProxyProtocol::Https;
+    match broken.kind {
+        BrokenKind::NameLookup | BrokenKind::Refused => {}
+        BrokenKind::Tls if own_tls => {}
+        _ => return broken,
+    }
+    // Without user and password.
+    let scheme = if own_tls { "https" } else { "http" };
+    Broken {
+        kind: BrokenKind::NoProxy,
+        message: format!(
+            "{scheme}://{}:{}: {}",
+            proxy.host(),
+            proxy.port(),
+            broken.message
+        ),
     }
 }
 
@@ -271,4 +300,41 @@ pub(super) fn broken(error: ureq::Error) -> Broken {
         other => other.to_string(),
     };
     Broken { kind, message }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ffi::OsString;
+
+    #[test]
+    fn a_dead_proxy_is_named_without_its_password() {
+        // Bound and not listened at any more: refused.
+        let bound = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = bound.local_addr().unwrap().port();
+        drop(bound);
+        let address = format!("http://user:hunter2@127.0.0.1:{port}");
+        let rules =
+            ProxyRules::from_env(&|name| (name == "all_proxy").then(|| OsString::from(&address)));
+        let tls = TlsOptions {
+            enabled: false,
+            disable_verification: false,
+            extra_roots: Vec::new(),
+        };
+        let (host, timeouts) = ("s3.example.com", Timeouts::default());
+        let network = Network::new(host, &tls, &rules, timeouts, Rates::default()).unwrap();
+        let request = HttpRequest {
+            method: "GET",
+            url: "http://s3.example.com/b",
+            headers: &[],
+            body: None,
+            fresh: false,
+        };
+        let broken = network.exchange(&request).err().unwrap();
+        assert_eq!(broken.kind, BrokenKind::NoProxy, "{broken:?}");
+        let named = broken
+            .message
+            .starts_with(&format!("http://127.0.0.1:{port}: "));
+        assert!(named && !broken.message.contains("hunter2"), "{broken:?}");
+    }
 }

@@ -166,6 +166,6 @@ pub fn said(failure: &Failure) -> String {
         Cause::TooLong(_) => "an answer that is too long".to_owned(),
         Cause::Keys(error) => error.message(),
         Cause::TooLate => "too late".to_owned(),
-        Cause::Nonsense(why) => why.clone(),
+        Cause::Nonsense(why) | Cause::Changed(why) => why.clone(),
     }
 }

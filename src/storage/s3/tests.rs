@@ -161,6 +161,27 @@ fn a_listing_that_comes_again_by_other_tokens_ends() {
 }
 
 #[test]
+fn what_was_changed_on_the_way_is_not_the_objects() {
+    let read = |headers: Vec<(&'static str, String)>, body: &[u8]| {
+        let (storage, _) = scripted(vec![Reply::Answer(200, headers, body.to_vec())]);
+        let error = storage.get("config", 1000).unwrap_err();
+        assert_eq!(error.kind(), Kind::Network);
+        error.to_string()
+    };
+    let zipped = read(vec![("content-encoding", "gzip".into())], b"\x1f\x8b");
+    assert!(
+        zipped.contains("on the way") && zipped.contains("gzip"),
+        "{zipped}"
+    );
+    let page = b"<!DOCTYPE html><title>Log in</title>";
+    let login = read(
+        vec![("content-type", "application/octet-stream".into())],
+        page,
+    );
+    assert!(login.contains("a web page titled"), "{login}");
+}
+
+#[test]
 fn a_batch_that_fails_in_part_or_whole_is_finished_one_by_one() {
     let keys: Vec<String> = ["a", "b", "c"].map(String::from).into();
     let part = b"<DeleteResult><Error><Key>p/b</Key><Code>InternalError</Code></Error>\
