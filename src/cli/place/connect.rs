@@ -42,12 +42,16 @@ impl S3Place {
     /// the user said how many; and with less patience, since some of what is asked is meant to fail.
     pub fn bucket(&self, env: &Env, connections: usize) -> Result<S3Storage> {
         let mut config = self.config(env)?;
-        config.tuning.connections.get_or_insert(connections);
+        let own = config.tuning.connections.is_some();
         if config.tuning.timeout.is_none() {
             config.tuning.timeout = Some(PATIENCE);
             config.retry = Policy::with_limit(PATIENCE);
         }
-        S3Storage::connect(config)
+        let storage = S3Storage::connect(config)?;
+        Ok(match own {
+            true => storage,
+            false => storage.letting_through(connections),
+        })
     }
 
     fn config(&self, env: &Env) -> Result<S3Config> {

@@ -33,6 +33,7 @@ pub fn s3(storage: &S3Storage, meant: Meant, observer: &dyn Observer) -> Result<
         ..Report::default()
     };
     let result = ask(&scratch, meant, &mut report, observer);
+    features_at_once(storage, &mut report);
     observer.event(Event::Phase("removing what was put"));
     report.left_behind = scratch.remove();
     report.clock_ms = client.clock().skew_ms();
@@ -123,6 +124,11 @@ fn features(
         ranges,
         "for single chunks, and to go on where a transfer broke",
     );
-    let most = scratch.client.gate().most();
+}
+
+/// As a backup has it: what is measured may be more.
+fn features_at_once(storage: &S3Storage, report: &mut Report) {
+    let usual = storage.client().provider().connections;
+    let most = storage.connections().unwrap_or(usual);
     report.feature("requests at a time", true, format!("up to {most}"));
 }
