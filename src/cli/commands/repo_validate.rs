@@ -72,6 +72,12 @@ fn outcome(report: &Report) -> Outcome {
         .iter()
         .map(|key| format!("{key} could not be removed."))
         .collect();
+    if report.keeps_versions {
+        lines.push(
+            "The bucket keeps versions: what was put here for this stays as old versions until a lifecycle rule removes them."
+                .to_owned(),
+        );
+    }
     lines.push(last);
     Outcome {
         text: text(report),

@@ -95,6 +95,8 @@ pub struct Report {
     pub speeds: Vec<Speed>,
     /// Objects of the scratch prefix that could not be removed.
     pub left_behind: Vec<String>,
+    /// The bucket keeps old versions, so that what was put and removed stays as such.
+    pub keeps_versions: bool,
 }
 
 impl Report {

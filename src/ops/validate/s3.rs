@@ -11,6 +11,7 @@ use crate::error::Result;
 use crate::report::{Event, Observer};
 use crate::s3::provider::Checksum;
 use crate::s3::request;
+use crate::s3::response::parse_versioning;
 use crate::storage::Storage;
 use crate::storage::s3::S3Storage;
 
@@ -54,13 +55,21 @@ fn ask(
         operations::check(scratch, granted, report)?;
         observer.event(Event::Phase("checking what the storage checks"));
         (condition, checksum) = integrity::check(scratch, granted, report);
-        if granted.get {
+        // What cannot be removed again is not put in such amounts.
+        if granted.get && granted.delete {
             observer.event(Event::Phase("measuring"));
             speeds(scratch, report)?;
         }
+        report.keeps_versions = keeps_versions(scratch);
     }
     features(scratch, report, condition, checksum);
     Ok(())
+}
+
+/// Does the bucket keep old versions, as far as the keys may ask?
+fn keeps_versions(scratch: &Scratch<'_>) -> bool {
+    let answer = scratch.send(&request::get_bucket_versioning());
+    answer.is_ok_and(|a| parse_versioning(&a.body) == Ok(true))
 }
 
 fn speeds(scratch: &Scratch<'_>, report: &mut Report) -> Result<()> {

@@ -1,5 +1,9 @@
 use super::*;
 use crate::report::Silent;
+use crate::s3::credentials::Credentials;
+use crate::s3::transport::{Broken, HttpRequest, HttpResponse, Transport};
+use crate::storage::s3::{S3Config, S3Storage};
+use std::sync::{Arc, Mutex};
 
 #[test]
 fn a_folder_is_fit_and_left_as_it_was() {
@@ -40,4 +44,55 @@ fn fit_is_what_lacks_nothing() {
         (report.denied(), report.wrong()),
         (vec!["s3:PutObject"], vec![])
     );
+}
+
+/// A bucket that keeps versions, where nothing can be deleted. Notes what is asked.
+#[derive(Clone, Default)]
+struct Undeletable(Arc<Mutex<Vec<String>>>);
+
+impl Transport for Undeletable {
+    fn exchange(&self, request: &HttpRequest<'_>) -> Result<HttpResponse, Broken> {
+        let (method, url) = (request.method, request.url);
+        self.0.lock().unwrap().push(format!("{method} {url}"));
+        let (status, body) = match method {
+            "DELETE" | "POST" => (403, "<Error><Code>AccessDenied</Code></Error>"),
+            "GET" if url.contains("versioning") => (
+                200,
+                "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
+            ),
+            "GET" if url.contains("list-type") => (200, "<ListBucketResult></ListBucketResult>"),
+            "GET" => (404, "<Error><Code>NoSuchKey</Code></Error>"),
+            _ => (200, ""),
+        };
+        Ok(HttpResponse {
+            status,
+            headers: Vec::new(),
+            body: Box::new(body.as_bytes()),
+        })
+    }
+}
+
+#[test]
+fn where_nothing_can_be_deleted_little_is_put() {
+    let bucket = Undeletable::default();
+    let keys = Credentials::new("AK", "SK", None, "test");
+    let mut config = S3Config::new("bkt", keys);
+    config.endpoint = "localhost:9000".into();
+    let storage = S3Storage::with_transport(config, Box::new(bucket.clone())).unwrap();
+    let usual = storage.client().provider().connections;
+    let storage = storage.letting_through(usual + 7);
+    let report = s3(&storage, Meant::default(), &Silent).unwrap();
+    assert_eq!(report.denied(), ["s3:DeleteObject"]);
+    assert!(report.keeps_versions && report.speeds.is_empty());
+    let asked = bucket.0.lock().unwrap();
+    let puts = |part: &str| {
+        let is_one = |a: &&String| a.starts_with("PUT ") && a.contains(part);
+        asked.iter().filter(is_one).count()
+    };
+    assert!(puts("/permission") == 1 && puts("/speed/") == 0);
+    let at_once = report
+        .features
+        .iter()
+        .find(|f| f.name == "requests at a time");
+    assert_eq!(at_once.unwrap().why, format!("up to {usual}"));
 }
