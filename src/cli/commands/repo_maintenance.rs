@@ -4,7 +4,7 @@ use super::given;
 use crate::cli::args::repo::Maintenance;
 use crate::cli::place::StorageChoice;
 use crate::cli::session::{Outcome, Session};
-use crate::error::{Context, Error, Result};
+use crate::error::{Context, Error, Kind, Result};
 use crate::ops::maintenance::{
     MaintenanceOptions, MaintenanceReport, Mode, Prices, Sums, maintain,
 };
@@ -27,7 +27,11 @@ pub fn run(session: &Session, flags: &Maintenance) -> Result<Outcome> {
             .map_err(|e| Error::failed("describing what was done").with_source(e))?,
         lines: lines(&report, &options.prices),
         // Each was told in a warning; not all was done.
-        code: report.frozen.first().map_or(0, |f| f.kind.exit_code()),
+        code: match report.frozen.first() {
+            Some(frozen) => frozen.kind.exit_code(),
+            None if report.extended.locks_not_extended => Kind::PermissionDenied.exit_code(),
+            None => 0,
+        },
         ..Outcome::default()
     })
 }

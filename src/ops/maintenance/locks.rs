@@ -32,6 +32,8 @@ pub struct Extended {
     pub locks_looked_at: u64,
     /// Locks that were extended, or would be: a PUT each.
     pub locks_extended: u64,
+    /// The storage keys may not ask for locks or extend them: those that are left will end.
+    pub locks_not_extended: bool,
 }
 
 /// What is left of a lock that is extended: less than half, or less than to the next run.
@@ -146,6 +148,7 @@ impl Extender<'_> {
                         observer.event(Event::Warning(&format!(
                             "locks are not extended, and will end: {e}"
                         )));
+                        done.locks_not_extended = true;
                         return Ok(done);
                     }
                     // A copy of the repository in a folder, or in a bucket without object lock.

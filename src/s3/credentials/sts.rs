@@ -93,9 +93,12 @@ impl Sts {
                     body: Some(body.as_bytes()),
                     within,
                 })?;
-                if let Some(date) = reply.date {
-                    self.clock.observe(date, began, Time::local_now());
-                }
+                let ended = Time::local_now();
+                match (reply.date, reply.status) {
+                    (Some(date), 400 | 403) => self.clock.observe_refusal(date, began, ended),
+                    (Some(date), _) => self.clock.observe(date, began, ended),
+                    (None, _) => 0,
+                };
                 Ok(reply)
             };
             let reply = self.http.send_patiently(WITHIN, send, again);

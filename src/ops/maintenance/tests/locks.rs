@@ -204,7 +204,8 @@ fn who_may_not_extend_is_told_once() {
     world.storage.advance(Duration::from_secs(6 * 86400));
     let warnings = Warnings::default();
     let options = MaintenanceOptions::default();
-    maintain(&world.repo, &options, &warnings, &Stop::default()).unwrap();
+    let report = maintain(&world.repo, &options, &warnings, &Stop::default()).unwrap();
+    assert!(report.extended.locks_not_extended);
     let said = warnings.take();
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(said.contains("locks are not extended"), "{said}");
