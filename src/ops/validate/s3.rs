@@ -11,7 +11,6 @@ use crate::error::Result;
 use crate::report::{Event, Observer};
 use crate::s3::provider::Checksum;
 use crate::s3::request;
-use crate::s3::response::parse_versioning;
 use crate::storage::Storage;
 use crate::storage::s3::S3Storage;
 
@@ -66,10 +65,11 @@ fn ask(
     Ok(())
 }
 
-/// Does the bucket keep old versions, as far as the keys may ask?
+/// Does the bucket keep old versions? Then each object has one to its name; to ask the bucket takes another permission.
 fn keeps_versions(scratch: &Scratch<'_>) -> bool {
-    let answer = scratch.send(&request::get_bucket_versioning());
-    answer.is_ok_and(|a| parse_versioning(&a.body) == Ok(true))
+    scratch.put("version", b"").ok();
+    let answer = scratch.send(&request::head_object(&scratch.key("version")));
+    answer.is_ok_and(|a| a.header("x-amz-version-id").is_some_and(|v| v != "null"))
 }
 
 fn speeds(scratch: &Scratch<'_>, report: &mut Report) -> Result<()> {

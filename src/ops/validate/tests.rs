@@ -56,17 +56,14 @@ impl Transport for Undeletable {
         self.0.lock().unwrap().push(format!("{method} {url}"));
         let (status, body) = match method {
             "DELETE" | "POST" => (403, "<Error><Code>AccessDenied</Code></Error>"),
-            "GET" if url.contains("versioning") => (
-                200,
-                "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>",
-            ),
             "GET" if url.contains("list-type") => (200, "<ListBucketResult></ListBucketResult>"),
             "GET" => (404, "<Error><Code>NoSuchKey</Code></Error>"),
             _ => (200, ""),
         };
+        let version = ("x-amz-version-id".to_owned(), "v1".to_owned());
         Ok(HttpResponse {
             status,
-            headers: Vec::new(),
+            headers: vec![version],
             body: Box::new(body.as_bytes()),
         })
     }
