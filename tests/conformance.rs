@@ -99,6 +99,12 @@ fn run_s3(endpoint: String, keys: &Keys, ca: Option<&Path>) -> Report {
     run(&storage, &options).unwrap()
 }
 
+/// Lists what is there and nothing else, and honours conditions or does not.
+fn assert_exact(report: &Report, conditional_puts: bool) {
+    assert_eq!(report.conditional_puts, conditional_puts);
+    assert_eq!(report.ghosts, [""; 0]);
+}
+
 #[test]
 fn s3s() {
     let server = S3Server::start(S3Options::default());
@@ -147,9 +153,7 @@ fn moto() {
     let Some(server) = Moto::start(&[BUCKET]) else {
         return;
     };
-    let report = run_s3(server.endpoint(), server.keys(), None);
-    assert!(report.conditional_puts);
-    assert_eq!(report.ghosts, [""; 0]);
+    assert_exact(&run_s3(server.endpoint(), server.keys(), None), true);
 }
 
 #[test]
@@ -157,9 +161,7 @@ fn versitygw() {
     let Some(server) = Versitygw::start(&[BUCKET]) else {
         return;
     };
-    let report = run_s3(server.endpoint(), server.keys(), None);
-    assert!(report.conditional_puts);
-    assert_eq!(report.ghosts, [""; 0]);
+    assert_exact(&run_s3(server.endpoint(), server.keys(), None), true);
 }
 
 #[test]
@@ -167,9 +169,7 @@ fn minio() {
     let Some(server) = Minio::start(&[BUCKET]) else {
         return;
     };
-    let report = run_s3(server.endpoint(), server.keys(), None);
-    assert!(report.conditional_puts);
-    assert_eq!(report.ghosts, [""; 0]);
+    assert_exact(&run_s3(server.endpoint(), server.keys(), None), true);
 }
 
 #[test]
@@ -177,7 +177,5 @@ fn seaweedfs() {
     let Some(server) = Seaweed::start(&[BUCKET]) else {
         return;
     };
-    let report = run_s3(server.endpoint(), server.keys(), None);
-    assert!(!report.conditional_puts);
-    assert_eq!(report.ghosts, [""; 0]);
+    assert_exact(&run_s3(server.endpoint(), server.keys(), None), false);
 }

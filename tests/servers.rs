@@ -19,6 +19,15 @@ struct At<'a> {
 }
 
 impl At<'_> {
+    /// A server without TLS.
+    fn plain(endpoint: String, keys: &Keys) -> At<'_> {
+        At {
+            endpoint,
+            tls: false,
+            keys,
+        }
+    }
+
     fn of(server: &S3Server) -> At<'_> {
         At {
             endpoint: server.endpoint(),
@@ -169,11 +178,7 @@ fn rclone() {
     let Some(server) = Rclone::start(&["corso-test"]) else {
         return;
     };
-    let at = At {
-        endpoint: server.endpoint(),
-        tls: false,
-        keys: server.keys(),
-    };
+    let at = At::plain(server.endpoint(), server.keys());
     main_job(&with_profile(server.keys()), &at);
 }
 
@@ -182,11 +187,7 @@ fn moto() {
     let Some(server) = Moto::start(&["corso-test"]) else {
         return;
     };
-    let at = At {
-        endpoint: server.endpoint(),
-        tls: false,
-        keys: server.keys(),
-    };
+    let at = At::plain(server.endpoint(), server.keys());
     main_job(&with_env(server.keys()), &at);
 }
 
@@ -195,11 +196,7 @@ fn versitygw() {
     let Some(server) = Versitygw::start(&["corso-test"]) else {
         return;
     };
-    let at = At {
-        endpoint: server.endpoint(),
-        tls: false,
-        keys: server.keys(),
-    };
+    let at = At::plain(server.endpoint(), server.keys());
     main_job(&with_env(server.keys()), &at);
 }
 
@@ -208,11 +205,7 @@ fn minio() {
     let Some(server) = Minio::start(&["corso-test"]) else {
         return;
     };
-    let at = At {
-        endpoint: server.endpoint(),
-        tls: false,
-        keys: server.keys(),
-    };
+    let at = At::plain(server.endpoint(), server.keys());
     main_job(&with_env(server.keys()), &at);
 }
 
@@ -221,11 +214,7 @@ fn seaweedfs() {
     let Some(server) = Seaweed::start(&["corso-test"]) else {
         return;
     };
-    let at = At {
-        endpoint: server.endpoint(),
-        tls: false,
-        keys: server.keys(),
-    };
+    let at = At::plain(server.endpoint(), server.keys());
     main_job(&with_env(server.keys()), &at);
 }
 

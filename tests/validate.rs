@@ -113,38 +113,28 @@ fn s3s() {
     assert!(files.is_empty(), "{files:?}");
 }
 
-#[test]
-fn versitygw() {
-    let Some(server) = Versitygw::start(&["corso-test"]) else {
-        return;
-    };
-    let report = ask(
-        &server.endpoint(),
-        server.keys(),
-        &["--provider", "versitygw"],
-        0,
-    );
+/// The checksum is sent and kept where `--provider` says whose server it is.
+fn assert_strict_as(endpoint: &str, keys: &Keys, provider: &str, name: &str) {
+    let report = ask(endpoint, keys, &["--provider", provider], 0);
     assert_fit(&report);
     assert_strict(&report);
     assert!(feature(&report, "x-amz-checksum-sha256").0, "{report:#}");
-    assert_eq!(report["provider"], "Versity S3 Gateway");
+    assert_eq!(report["provider"], name);
+}
+
+#[test]
+fn versitygw() {
+    if let Some(server) = Versitygw::start(&["corso-test"]) {
+        let name = "Versity S3 Gateway";
+        assert_strict_as(&server.endpoint(), server.keys(), "versitygw", name);
+    }
 }
 
 #[test]
 fn minio() {
-    let Some(server) = Minio::start(&["corso-test"]) else {
-        return;
-    };
-    let report = ask(
-        &server.endpoint(),
-        server.keys(),
-        &["--provider", "minio"],
-        0,
-    );
-    assert_fit(&report);
-    assert_strict(&report);
-    assert!(feature(&report, "x-amz-checksum-sha256").0, "{report:#}");
-    assert_eq!(report["provider"], "MinIO");
+    if let Some(server) = Minio::start(&["corso-test"]) {
+        assert_strict_as(&server.endpoint(), server.keys(), "minio", "MinIO");
+    }
 }
 
 #[test]
