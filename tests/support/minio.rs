@@ -64,15 +64,16 @@ impl Minio {
             .iter()
             .map(|(name, value)| format!("{name}={}", encoded(value)))
             .collect();
-        let (status, said) = self.ask(Asked {
+        let body = body.join("&");
+        let asked = Asked {
             method: "POST",
             path: "/",
             headers: &[("content-type", "application/x-www-form-urlencoded")],
-            body: body.join("&").as_bytes(),
+            body: body.as_bytes(),
             service: "sts",
             ..Asked::default()
-        });
-        assert_eq!(status, 200, "{said}");
+        };
+        let said = signed::until_up(&self.endpoint(), &self.keys, asked);
         Keys {
             access: text_of(&said, "AccessKeyId"),
             secret: text_of(&said, "SecretAccessKey"),
@@ -108,9 +109,5 @@ impl Minio {
             ..Asked::default()
         };
         signed::until_up(&self.endpoint(), &self.keys, asked);
-    }
-
-    fn ask(&self, asked: Asked<'_>) -> (u16, String) {
-        signed::ask(&self.endpoint(), &self.keys, asked)
     }
 }

@@ -88,15 +88,17 @@ pub fn ask(endpoint: &str, keys: &Keys, asked: Asked<'_>) -> (u16, String) {
     (answer.status().as_u16(), text)
 }
 
-/// Asks until the answer is 200: a server that has only just come up refuses for a while with 500 or 503.
-pub fn until_up(endpoint: &str, keys: &Keys, asked: Asked<'_>) {
+/// Asks until the answer is 200, and gives its body: a server that has only just come up refuses for a while, with 500 or
+/// 503, or (MinIO's users) with a 400 that says so.
+pub fn until_up(endpoint: &str, keys: &Keys, asked: Asked<'_>) -> String {
     let begin = Instant::now();
     loop {
         let (status, said) = ask(endpoint, keys, asked);
         if status == 200 {
-            return;
+            return said;
         }
-        let waits = matches!(status, 500 | 503) && begin.elapsed() < Duration::from_secs(60);
+        let early = matches!(status, 500 | 503) || said.contains("Server not initialized");
+        let waits = early && begin.elapsed() < Duration::from_secs(60);
         assert!(waits, "{}: {status} {said}", asked.path);
         std::thread::sleep(Duration::from_millis(100));
     }
