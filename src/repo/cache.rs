@@ -5,6 +5,7 @@
 //!                                     a writer key
 //!                      nodes/xx/<id>  tree nodes, raw
 //!                      state.json     the newest snapshot seen of each writer
+//!                      slot           the key slot that was opened last: the others need not be listed and tried
 //!                      trees.json     the last tree of each source set, for keys that cannot read snapshots
 //! ROOT/<repository id>-past/          the same for `--point-in-time`; without the newest snapshots
 //! ```
@@ -42,6 +43,11 @@ pub fn root(env: &dyn Fn(&str) -> Option<OsString>) -> Option<PathBuf> {
             .join("corso"),
     )
 }
+
+/// Holds the id of a key slot, as hexadecimal digits.
+const SLOT: &str = "slot";
+/// Longer files are not ours.
+const MAX_SLOT: u64 = 64;
 
 /// The cache of one repository.
 pub struct Cache {
@@ -81,6 +87,18 @@ impl Cache {
             dir,
             warning: Mutex::default(),
         })
+    }
+
+    /// The key slot that was opened last, without making a cache where there is none.
+    pub fn slot(root: &Path, repository: &Id16) -> Option<Id16> {
+        let path = root.join(repository.hex()).join(SLOT);
+        let text = read_limited(&path, MAX_SLOT).ok()??;
+        std::str::from_utf8(&text).ok()?.trim().parse().ok()
+    }
+
+    /// Remembers it.
+    pub(crate) fn remember_slot(&self, slot: &Id16) {
+        self.tolerate(replace(&self.dir.join(SLOT), slot.hex().as_bytes()));
     }
 
     /// The folder of the repository.

@@ -218,8 +218,14 @@ impl Repository {
             Err(e) => return Err(e.context("opening the repository")),
         };
         let config = Config::decode(&bytes).map_err(|e| foreign(&*storage, e))?;
-        let (slot, keyring) = slots::open_any(&*storage, &bytes, passphrase, observer)?;
+        let before = cache_root.and_then(|root| Cache::slot(root, &config.repo));
+        let (slot, keyring) = slots::open_any(&*storage, &bytes, passphrase, before, observer)?;
         let cache = open_cache(cache_root, &config.repo, &*storage, observer);
+        if let Some(cache) = &cache
+            && before != Some(slot)
+        {
+            cache.remember_slot(&slot);
+        }
         let threads = Threads::for_connections(storage.connections());
         Ok(Repository {
             storage,

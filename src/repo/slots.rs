@@ -193,13 +193,21 @@ fn each_slot(
     Ok(())
 }
 
-/// Tries `passphrase` on every slot.
+/// Tries `passphrase` on the slot that it opened `before`, and then on every slot.
 pub(crate) fn open_any(
     storage: &dyn Storage,
     config: &[u8],
     passphrase: &Passphrase,
+    before: Option<Id16>,
     observer: &dyn Observer,
 ) -> Result<(Id16, Keyring)> {
+    let again = before.and_then(|id| Some((id, read_slot(storage, &id).ok()??)));
+    let known = again.map(|(id, bytes)| (id, keyslot::open(&bytes, config, passphrase)));
+    let wrong = match known {
+        Some((id, Ok((_, keyring)))) => return Ok((id, keyring)),
+        Some((id, Err(e))) if e.kind() == Kind::PassphraseWrong => Some(id),
+        _ => None,
+    };
     let (mut opened, mut worst) = (None, None);
     let (mut count, mut trials) = (0, 0);
     let (listed, _) = list_slots(storage)?;
@@ -209,6 +217,9 @@ pub(crate) fn open_any(
         let tried = slot.and_then(|(id, bytes)| {
             Slot::decode(&bytes)?;
             trials += 1;
+            if wrong == Some(id) {
+                return Err(Error::new(Kind::PassphraseWrong, "tried already"));
+            }
             keyslot::open(&bytes, config, passphrase).map(|(_, keyring)| (id, keyring))
         });
         match tried {

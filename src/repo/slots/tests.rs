@@ -3,6 +3,7 @@
 use super::*;
 use crate::ops::testing::World;
 use crate::report::Silent;
+use std::sync::Arc;
 
 fn plant(world: &World, name: &str, bytes: &[u8]) {
     let key = format!("keys/{name}");
@@ -13,9 +14,66 @@ fn plant(world: &World, name: &str, bytes: &[u8]) {
 }
 
 fn opens(world: &World, passphrase: &str) -> Result<Id16> {
-    let repo = &world.repo;
-    let pass = Passphrase::new(passphrase);
-    open_any(&*world.storage, &repo.config_bytes, &pass, &Silent).map(|(id, _)| id)
+    opens_after(world, passphrase, None)
+}
+
+fn opens_after(world: &World, passphrase: &str, before: Option<Id16>) -> Result<Id16> {
+    let (config, pass) = (&world.repo.config_bytes, Passphrase::new(passphrase));
+    open_any(&*world.storage, config, &pass, before, &Silent).map(|(id, _)| id)
+}
+
+#[test]
+fn the_slot_that_was_opened_before_needs_no_list() {
+    let world = World::small();
+    let (own, stranger) = (world.repo.slot(), Id16([7; 16]));
+    let other = world
+        .repo
+        .add_key(&Passphrase::new("other"), Role::Full, "")
+        .unwrap();
+    let cost = |passphrase: &str, before: Id16| {
+        let usage = world.storage.usage();
+        let opened = opens_after(&world, passphrase, Some(before));
+        let spent = world.storage.usage().since(&usage);
+        (opened.ok(), spent.list, spent.get)
+    };
+    assert_eq!(cost("full", own), (Some(own), 0, 1));
+    assert_eq!(cost("other", other.id), (Some(other.id), 0, 1));
+    // Of another passphrase, gone, or damaged: as if nothing had been remembered.
+    assert_eq!(cost("other", own).0, Some(other.id));
+    assert_eq!(cost("full", stranger).0, Some(own));
+    assert_eq!(cost("neither", own).0, None);
+    let wrong = opens_after(&world, "neither", Some(own)).unwrap_err();
+    assert_eq!(wrong.kind(), Kind::PassphraseWrong);
+    assert_eq!(
+        wrong.to_string(),
+        opens(&world, "neither").unwrap_err().to_string()
+    );
+    world
+        .storage
+        .tamper(&key_of(&other.id), |bytes| bytes[200] ^= 1);
+    assert_eq!(cost("full", other.id).0, Some(own));
+}
+
+#[test]
+fn a_cache_remembers_the_slot() {
+    let world = World::empty(&crate::ops::testing::small_packs(), true);
+    let root = world.work.path().join("here");
+    let open = |passphrase: &str| {
+        let storage: Arc<dyn Storage> = world.storage.clone();
+        Repository::open(storage, &Passphrase::new(passphrase), Some(&root), &Silent)
+    };
+    let lists = || world.storage.usage().list;
+    open("full").unwrap();
+    let before = lists();
+    let repo = open("full").unwrap();
+    assert_eq!(lists(), before);
+    // Nothing in the file is believed.
+    let file = root.join(repo.id().hex()).join("slot");
+    for text in ["", "no id", &"0".repeat(32), &"0".repeat(3200)] {
+        std::fs::write(&file, text).unwrap();
+        assert_eq!(open("full").unwrap().slot(), repo.slot());
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), repo.slot().hex());
+    }
 }
 
 #[test]
