@@ -3,6 +3,7 @@
 //!
 //! `CORSO_LATENCY_MIB=1024 cargo test --release --test latency -- --ignored --nocapture`
 //!
+//! The server is s3s-fs, or with `CORSO_LATENCY_VERSITYGW=1` versitygw, which sends four times as fast.
 //! `CORSO_LATENCY_CONNECTIONS` gives another number of connections than the one that Corso chooses; `CORSO_LATENCY_ROUNDS`
 //! repeats it by turns, and medians count.
 #![cfg(unix)]
@@ -10,7 +11,7 @@
 mod support;
 
 use std::time::{Duration, Instant};
-use support::{Corso, S3Options, S3Server, long_line, random_bytes};
+use support::{Corso, S3Options, S3Server, Versitygw, long_line, random_bytes};
 
 /// There and back.
 const ROUND_TRIP: Duration = Duration::from_millis(50);
@@ -49,9 +50,14 @@ fn median(mut all: Vec<f64>) -> f64 {
 
 /// MiB a second of a backup and of a restore.
 fn measure(mib: usize, round_trip: Duration) -> (f64, f64) {
-    let server = S3Server::start(S3Options::default());
-    let endpoint = long_line(&server.endpoint(), round_trip / 2);
-    let keys = server.keys();
+    let own = S3Server::start(S3Options::default());
+    let wanted = std::env::var_os("CORSO_LATENCY_VERSITYGW").is_some();
+    let other = wanted.then(|| Versitygw::start(&["corso-test"]).expect("versitygw is missing"));
+    let (place, keys) = match &other {
+        Some(server) => (server.endpoint(), server.keys()),
+        None => (own.endpoint(), own.keys()),
+    };
+    let endpoint = long_line(&place, round_trip / 2);
     let corso = Corso::new()
         .env("CORSO_PASSPHRASE", "correct horse battery staple")
         .keys(keys);

@@ -52,6 +52,12 @@ impl Gate {
         self.changed.notify_all();
     }
 
+    /// Enters, however long that takes, and leaves when the answer is dropped.
+    pub fn hold(&self, bytes: u64) -> Held<'_> {
+        self.enter(bytes, &|| false);
+        Held(self, bytes)
+    }
+
     /// Bytes inside now.
     pub fn inside(&self) -> u64 {
         *self.lock()
@@ -70,6 +76,15 @@ impl Gate {
             inside = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         true
+    }
+}
+
+/// A part of a gate, given back when dropped.
+pub struct Held<'a>(&'a Gate, u64);
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        self.0.leave(self.1);
     }
 }
 

@@ -175,7 +175,7 @@ impl Repository {
             previous,
             &current,
             &mut |missing, sink| {
-                missing.chunks(self.threads.fetchers).try_for_each(|names| {
+                missing.chunks(self.threads.loaders).try_for_each(|names| {
                     let why = self.fetch_index(names, sink, unreadable, observer)?;
                     failed = failed.take().or(why);
                     Ok(())
@@ -204,7 +204,7 @@ impl Repository {
     ) -> Result<Option<Error>> {
         let mut passed_over = None;
         let get = |name: &Id| self.index_object(name);
-        let fetched = each_at_once(self.threads.fetchers, names, &get);
+        let fetched = each_at_once(self.threads.loaders, names, &get);
         for (name, bytes) in names.iter().zip(fetched) {
             let opened = bytes.and_then(|bytes| match bytes {
                 None => Ok(()),

@@ -5,6 +5,7 @@
 
 use super::Repository;
 use super::chunks::Chunks;
+use super::gate::Gate;
 use crate::codec::spare;
 use crate::crypto::DomainKeys;
 use crate::error::{Error, Kind, Result};
@@ -24,7 +25,11 @@ const GRID: u64 = 256 * KIB;
 /// Two wanted runs of a pack with at most this much between them are read as one.
 const GAP: u64 = 512 * KIB;
 /// Longest single request; bounds memory together with the number of fetchers.
-const MAX_RANGE: u64 = 12 * MIB;
+const MAX_RANGE: u64 = 8 * MIB;
+/// How many requests' chunks are opened and handed out at a time: each needs room for a whole chunk beside the range.
+const HANDING: u64 = 4;
+/// Metadata packs up to this size are read whole.
+const MAX_META: u64 = 12 * MIB;
 /// An index younger than this is not read again because of a chunk that cannot be had.
 const RELOAD: Duration = Duration::from_secs(10);
 /// A pack that could not be read is not asked for again for so long: its chunks come one by one.
@@ -44,13 +49,18 @@ pub struct Reader {
     index: Arc<Index>,
     /// When the index was read again; none where it is another's, who keeps it up to date.
     reloaded: Option<Mutex<Option<Instant>>>,
-    /// Header and object key of packs, by pack: 32 bytes each, so all that a run touches are kept.
-    pack_keys: Mutex<HashMap<Id, Arc<ObjectKey>>>,
+    /// Object keys, by pack: 32 bytes each, so all that a run touches are kept.
+    pack_keys: Mutex<HashMap<Id, Arc<Mutex<PackKey>>>>,
     /// The last few metadata packs, whole.
     meta: Mutex<VecDeque<(Id, Arc<Vec<u8>>)>>,
     /// Packs that could not be read, since when and why.
     shut: Mutex<HashMap<Id, (Instant, Error)>>,
+    /// Who hands out chunks, one each.
+    handing: Gate,
 }
+
+/// The object key of a pack, once its header is read. Locked while that is on its way, so that it is asked for once.
+type PackKey = Option<Arc<ObjectKey>>;
 
 /// One request: a range of a pack, and the rows that it serves, in order of offset.
 struct Fetch {
@@ -95,6 +105,7 @@ impl Reader {
             pack_keys: Mutex::default(),
             meta: Mutex::default(),
             shut: Mutex::default(),
+            handing: Gate::new(HANDING),
         })
     }
 
@@ -140,8 +151,18 @@ impl Reader {
         self.ask(pack, |key| storage.get_range(key, start, end - start))
     }
 
-    fn pack_key(&self, pack: &Id, header: Option<&[u8]>) -> Result<Arc<ObjectKey>> {
-        if let Some(key) = lock(&self.pack_keys).get(pack) {
+    fn key_slot(&self, pack: &Id) -> Arc<Mutex<PackKey>> {
+        lock(&self.pack_keys).entry(*pack).or_default().clone()
+    }
+
+    /// The key of a pack, whose `slot` the caller has locked. Asks for the `header` if there is none.
+    fn pack_key(
+        &self,
+        pack: &Id,
+        slot: &mut PackKey,
+        header: Option<&[u8]>,
+    ) -> Result<Arc<ObjectKey>> {
+        if let Some(key) = slot {
             return Ok(key.clone());
         }
         let fetched;
@@ -154,8 +175,19 @@ impl Reader {
             }
         };
         let key = Arc::new(ObjectKey::from_header(header, &self.repo.keyring)?);
-        lock(&self.pack_keys).insert(*pack, key.clone());
-        Ok(key)
+        Ok(slot.insert(key).clone())
+    }
+
+    /// Bytes of a pack and its key. Whoever reads the beginning has the header, and others wait for it.
+    fn range_and_key(&self, pack: &Id, start: u64, end: u64) -> Result<(Vec<u8>, Arc<ObjectKey>)> {
+        let slot = self.key_slot(pack);
+        let mut early = (start == 0).then(|| lock(&slot));
+        let bytes = self.ask_range(pack, start, end)?;
+        let header = early.as_ref().and_then(|_| bytes.get(..HEADER_LEN));
+        let mut slot = early.take().unwrap_or_else(|| lock(&slot));
+        let key = self.pack_key(pack, &mut slot, header)?;
+        drop(slot);
+        Ok((bytes, key))
     }
 
     /// A metadata pack, whole and with the hash that its name says.
@@ -182,9 +214,10 @@ impl Reader {
 
     fn read_at(&self, id: &Id, location: &Location) -> Result<Vec<u8>> {
         let row = row_of(id, location);
-        if location.kind == ObjectKind::Metadata as u8 && location.size <= MAX_RANGE {
+        if location.kind == ObjectKind::Metadata as u8 && location.size <= MAX_META {
             let bytes = self.meta_pack(location)?;
-            let key = self.pack_key(&location.pack, bytes.get(..HEADER_LEN))?;
+            let slot = self.key_slot(&location.pack);
+            let key = self.pack_key(&location.pack, &mut lock(&slot), bytes.get(..HEADER_LEN))?;
             return pack::open_chunk(&key, &self.keys, &row, frame_of(&row, 0, &bytes)?);
         }
         let (start, end) = widen(
@@ -192,13 +225,7 @@ impl Reader {
             row.offset as u64 + row.stored as u64,
             location.size,
         );
-        let bytes = self.ask_range(&location.pack, start, end)?;
-        let header = if start == 0 {
-            bytes.get(..HEADER_LEN)
-        } else {
-            None
-        };
-        let key = self.pack_key(&location.pack, header)?;
+        let (bytes, key) = self.range_and_key(&location.pack, start, end)?;
         pack::open_chunk(&key, &self.keys, &row, frame_of(&row, start, &bytes)?)
     }
 
@@ -263,23 +290,30 @@ impl Reader {
         left: &mut Vec<Id>,
     ) -> Result<Vec<Id>> {
         let all = || fetch.rows.iter().map(|r| r.id).collect();
-        let bytes = match self.ask_range(&fetch.pack, fetch.start, fetch.end) {
+        let (bytes, key) = match self.range_and_key(&fetch.pack, fetch.start, fetch.end) {
             Err(e) if e.is_of_one_object() => return Ok(all()),
             other => other?,
         };
-        let header = if fetch.start == 0 {
-            bytes.get(..HEADER_LEN)
-        } else {
-            None
-        };
-        let key = match self.pack_key(&fetch.pack, header) {
-            Err(e) if e.is_of_one_object() => return Ok(all()),
-            other => other?,
-        };
+        let turn = self.handing.hold(1);
+        let failed = self.hand_out(fetch, &bytes, &key, each, left);
+        drop(turn);
+        spare::give(bytes);
+        failed
+    }
+
+    /// Opens the chunks of one range and hands them out, taking them off `left`. Gives those that do not open.
+    fn hand_out(
+        &self,
+        fetch: &Fetch,
+        bytes: &[u8],
+        key: &ObjectKey,
+        each: &(dyn Fn(&Id, &[u8]) -> Result<()> + Sync),
+        left: &mut Vec<Id>,
+    ) -> Result<Vec<Id>> {
         let mut failed = Vec::new();
         for row in &fetch.rows {
-            match frame_of(row, fetch.start, &bytes)
-                .and_then(|f| pack::open_chunk(&key, &self.keys, row, f))
+            match frame_of(row, fetch.start, bytes)
+                .and_then(|f| pack::open_chunk(key, &self.keys, row, f))
             {
                 Ok(raw) => {
                     each(&row.id, &raw).map_err(Error::of_all)?;
@@ -289,7 +323,6 @@ impl Reader {
                 Err(_) => failed.push(row.id),
             }
         }
-        spare::give(bytes);
         Ok(failed)
     }
 
@@ -458,6 +491,10 @@ impl Job<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::index::{self as index_format, IndexPack};
+    use crate::ops::testing::{World, noise};
+    use crate::repo::InitOptions;
+    use crate::storage::Storage;
 
     fn row(offset: u64, stored: u64) -> PackRow {
         PackRow {
@@ -479,13 +516,36 @@ mod tests {
     }
 
     #[test]
+    fn a_packs_header_costs_no_request() {
+        let world = World::empty(&InitOptions::default(), false);
+        world.write("large", &noise(28 << 20, 1));
+        world.backup();
+        let mut ids = Vec::new();
+        for key in world.keys("index/") {
+            let bytes = world.storage.get(&key, u64::MAX).unwrap();
+            let each = &mut |_: &Id16, pack: IndexPack| {
+                ids.extend(pack.rows.iter().map(|row| row.id));
+                Ok(())
+            };
+            index_format::open(&bytes, &world.repo.keyring, each).unwrap();
+        }
+        let epoch = world.repo.keyring.newest_epoch();
+        let reader = Reader::new(world.repo.clone(), Id16::ZERO, epoch, &Silent).unwrap();
+        let requests = reader.plan(&ids).0.len() as u64;
+        assert!(requests >= 4, "{requests}");
+        let before = world.storage.usage();
+        assert!(reader.get_many(&ids, &|_, _| Ok(())).is_empty());
+        assert_eq!(world.storage.usage().since(&before).get, requests);
+    }
+
+    #[test]
     fn neighbours_are_read_together_up_to_a_bound() {
         let mut plan = Vec::new();
         let rows = (0..32).map(|n| row(n * MIB, MIB)).collect();
         coalesce(Id::ZERO, 32 * MIB, rows, &mut plan);
         assert!(plan.iter().all(|f| f.end - f.start <= MAX_RANGE));
         assert_eq!(plan.iter().map(|f| f.rows.len()).sum::<usize>(), 32);
-        assert!(plan.len() <= 3);
+        assert!(plan.len() <= 4);
         plan.clear();
         coalesce(
             Id::ZERO,

@@ -33,7 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// Sealed or sealing packs that wait for the network, in bytes.
+/// Producers wait while more than this is sealed or on its way, in bytes: with packs of 32 MiB they go on beside two
+/// uploads, so that a slow answer to one of them holds up nothing.
 const UPLOAD_BYTES: u64 = 64 * MIB;
 /// An index object is written at least this often, so that an interrupted run's uploads are found again.
 const CHECKPOINT: Duration = Duration::from_secs(240);
@@ -209,8 +210,7 @@ impl Run {
 
     /// Waits until there is room for more chunks; producers call this before they make one.
     pub fn wait_for_room(&self) -> Result<()> {
-        self.upload_gate
-            .wait_below(UPLOAD_BYTES / 2, &|| self.failed());
+        self.upload_gate.wait_below(UPLOAD_BYTES, &|| self.failed());
         self.check()
     }
 

@@ -8,8 +8,10 @@ use std::sync::{Mutex, PoisonError};
 /// Threads of a run. What a run does, and in which order it must happen, does not depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Threads {
-    /// Requests under way at a time when reading index objects and packs.
+    /// Requests under way at a time when reading ranges of packs, and small objects.
     pub fetchers: usize,
+    /// The same for objects that are read whole and may be large: those of the index.
+    pub loaders: usize,
     /// Threads that seal and upload packs; none: whoever fills a pack uploads it.
     pub uploaders: usize,
     /// Do chunks go to the pool, and the tree to a thread of its own?
@@ -22,6 +24,7 @@ impl Threads {
     #[cfg(test)]
     pub(crate) const SERIAL: Threads = Threads {
         fetchers: 1,
+        loaders: 1,
         uploaders: 0,
         pool: false,
     };
@@ -32,6 +35,7 @@ impl Threads {
         match connections {
             Some(most) => Threads {
                 fetchers: most.max(1),
+                loaders: most.clamp(1, usual.loaders),
                 uploaders: most.max(1),
                 ..usual
             },
@@ -43,7 +47,8 @@ impl Threads {
 impl Default for Threads {
     fn default() -> Self {
         Threads {
-            fetchers: 4,
+            fetchers: 12,
+            loaders: 4,
             uploaders: 3,
             pool: true,
         }

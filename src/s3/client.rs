@@ -26,7 +26,8 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-/// Bodies above this wait for `100 Continue`, so that a refusal is read instead of a broken pipe.
+/// Bodies above this wait for `100 Continue`, so that a refusal is read instead of a broken pipe; once one was taken, only
+/// after the next failure.
 const EXPECT_ABOVE: usize = MIB as usize;
 
 /// Longest error answer that is read.
@@ -45,6 +46,8 @@ pub struct Client {
     clock: Clock,
     meter: Meter,
     answered: AtomicBool,
+    /// The last large body was taken: the next is sent without asking first, which saves a round trip.
+    takes: AtomicBool,
     gate: Gate,
     /// Bodies that come slower than this are fetched on another connection.
     pace: Pace,
@@ -75,6 +78,7 @@ impl Client {
             clock: Clock::default(),
             meter: Meter::default(),
             answered: AtomicBool::new(false),
+            takes: AtomicBool::new(false),
             gate: Gate::new(endpoint.provider().connections),
             pace: Pace::default(),
             sleep: std::thread::sleep,
@@ -159,7 +163,10 @@ impl Client {
                     answer.attempts = call.attempts.made();
                     return Ok(answer);
                 }
-                Err(fault) => self.recover(&mut call, *fault)?,
+                Err(fault) => {
+                    self.takes.store(false, Relaxed);
+                    self.recover(&mut call, *fault)?;
+                }
             }
         }
     }
@@ -348,6 +355,9 @@ impl Client {
             return Err(fault(Cause::Service(error)));
         }
         permit.success();
+        if request.body.len() > EXPECT_ABOVE {
+            self.takes.store(true, Relaxed);
+        }
         Ok(Answer {
             status,
             headers,
@@ -407,7 +417,8 @@ impl Client {
             "user-agent".into(),
             concat!("corso/", env!("CARGO_PKG_VERSION")).into(),
         ));
-        if request.body.len() > EXPECT_ABOVE && self.provider().expect_continue {
+        let asks = self.provider().expect_continue && !self.takes.load(Relaxed);
+        if asks && request.body.len() > EXPECT_ABOVE {
             headers.push(("expect".into(), "100-continue".into()));
         }
         let mut url = format!(

@@ -12,7 +12,7 @@ use crate::units::MIB;
 use std::sync::{Arc, OnceLock};
 
 /// Raw chunks that wait for a worker or are being hashed and compressed.
-const CHUNK_BYTES: u64 = 24 * MIB;
+const CHUNK_BYTES: u64 = 16 * MIB;
 
 /// The id of a chunk that is being made; `None` if that failed (the run knows why).
 #[derive(Default)]

@@ -40,7 +40,7 @@ pub(super) fn index(
     let current: Vec<Id> = names.iter().copied().collect();
     let synced = index::sync(folder, None, &current, &mut |missing, sink| {
         damaged.clear();
-        missing.chunks(repo.threads.fetchers).try_for_each(|some| {
+        missing.chunks(repo.threads.loaders).try_for_each(|some| {
             stop.check()?;
             fetch(repo, some, sink, &mut damaged)
         })
@@ -62,7 +62,7 @@ fn fetch(
             index_format::MAX_OBJECT,
         )
     };
-    let fetched = each_at_once(repo.threads.fetchers, names, &get);
+    let fetched = each_at_once(repo.threads.loaders, names, &get);
     for (name, bytes) in names.iter().zip(fetched) {
         let opened = bytes.and_then(|bytes| {
             let each = &mut |writer: &Id16, pack| sink.pack(name, writer, &pack);

@@ -291,6 +291,21 @@ fn large_bodies_wait_for_a_word_and_all_is_signed() {
 }
 
 #[test]
+fn only_the_first_large_body_waits_and_those_after_a_failure() {
+    let refused = error(503, "SlowDown");
+    let (client, script) = client(vec![ok(b""), ok(b""), refused, ok(b""), ok(b"")]);
+    let body = vec![0; 2 << 20];
+    let id = crate::id::Id::sha256(&body);
+    for _ in 0..4 {
+        let put = request::put_object("k", &body, &id, request::Put::default());
+        client.send(&put, Limits::default()).unwrap();
+    }
+    let sent = script.sent.lock().unwrap();
+    let waited: Vec<bool> = sent.iter().map(|s| header(s, "expect").is_some()).collect();
+    assert_eq!(waited, [true, false, false, true, false]);
+}
+
+#[test]
 fn a_broken_connection_is_replaced() {
     let replies = vec![
         error(503, "SlowDown"),

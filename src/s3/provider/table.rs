@@ -17,7 +17,7 @@ pub const COMMON: Provider = Provider {
     delete_batch: 1000,
     object_lock: true,
     list: ListDialect::V2Url,
-    connections: 8,
+    connections: 12,
     source: "tried: what s3s-fs, moto, rclone, versitygw, MinIO and SeaweedFS have in common",
 };
 
