@@ -205,7 +205,7 @@ impl Repository {
                 // Who may not list is not told.
                 if holds_backups(&*storage).unwrap_or(false) {
                     return Err(without_config(&*storage).hint(
-                        "put `config` back from a versioned bucket or a copy of the repository: without it no passphrase opens what lies there",
+                        "put `config` back from a copy of the repository, or look with `corso repo connect s3 --point-in-time TIME` if the bucket keeps versions: without it no passphrase opens what lies there",
                     ));
                 }
                 return Err(Error::new(

@@ -223,8 +223,8 @@ fn describe(gone: &[Seen], there: Option<&Seen>) -> String {
     };
     format!(
         "the storage shows less than before: {what} without a record of a deletion, and {there}; somebody deleted \
-         backups or set the storage back: check who has its keys, and its versions and logs; \
-         `corso backup list --accept-missing` ends this warning"
+         backups or set the storage back: check who has its keys, and its logs; a bucket that keeps versions still has \
+         them: `corso repo connect s3 --point-in-time TIME`; `corso backup list --accept-missing` ends this warning"
     )
 }
 

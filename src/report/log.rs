@@ -5,7 +5,8 @@ use crate::error::{Context, Result, one_line};
 use crate::units::Time;
 use std::ffi::OsStr;
 use std::io::Write;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Mutex, PoisonError};
 
 /// How much is logged; a level includes those after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,6 +41,7 @@ impl Level {
 pub struct Log {
     level: Level,
     sink: Mutex<Box<dyn Write + Send>>,
+    failed: AtomicBool,
 }
 
 impl Log {
@@ -68,13 +70,15 @@ impl Log {
         Log {
             level,
             sink: Mutex::new(sink),
+            failed: AtomicBool::new(false),
         }
     }
 
-    /// Writes a line; a log that cannot be written is no reason to stop a backup.
-    pub fn write(&self, level: Level, text: &str) {
+    /// Writes a line. A log that cannot be written is no reason to stop a backup: the first time that it fails, and only
+    /// then, gives why.
+    pub fn write(&self, level: Level, text: &str) -> Option<std::io::Error> {
         if level < self.level || level == Level::Disabled {
-            return;
+            return None;
         }
         let name = match level {
             Level::Debug => "DEBUG",
@@ -82,15 +86,10 @@ impl Log {
             Level::Warn => "WARN",
             _ => "ERROR",
         };
-        if let Ok(mut sink) = self.sink.lock() {
-            let _ = writeln!(
-                sink,
-                "{} {name} {}",
-                Time::local_now().rfc3339(),
-                one_line(text)
-            );
-            let _ = sink.flush();
-        }
+        let mut sink = self.sink.lock().unwrap_or_else(PoisonError::into_inner);
+        let (time, text) = (Time::local_now().rfc3339(), one_line(text));
+        let written = writeln!(sink, "{time} {name} {text}").and_then(|()| sink.flush());
+        written.err().filter(|_| !self.failed.swap(true, Relaxed))
     }
 }
 
@@ -114,5 +113,14 @@ mod tests {
             .unwrap()
             .write(Level::Error, "x");
         assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_log_is_told_once() {
+        let log = Log::open(OsStr::new("/dev/full"), Level::Warn).unwrap();
+        assert!(log.write(Level::Info, "not this").is_none());
+        assert!(log.write(Level::Error, "this").is_some());
+        assert!(log.write(Level::Error, "nor that").is_none());
     }
 }

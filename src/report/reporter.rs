@@ -68,8 +68,8 @@ impl Reporter {
 
     /// For the log alone.
     pub fn log(&self, level: Level, text: &str) {
-        if let Some(log) = &self.log {
-            log.write(level, text);
+        if let Some(e) = self.log.as_ref().and_then(|log| log.write(level, text)) {
+            self.warn(&format!("the log cannot be written: {e}"));
         }
     }
 

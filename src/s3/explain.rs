@@ -49,6 +49,11 @@ pub fn explain(client: &Client, request: &Request<'_>, failure: &Failure) -> Err
 
 fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
     let said = said(error);
+    if let Some(flag) = unknown_storing(request, error) {
+        let text = format!("the storage refuses what {flag} asks for: {said}");
+        let hint = format!("connect again without {flag}, or with what this provider has");
+        return Error::usage(text).hint(hint);
+    }
     match (error.status, error.code.as_str()) {
         (407, _) => proxy(client, &said),
         _ if error.detour.page.is_some() || is_login(error) => web_page(client, error),
@@ -107,6 +112,19 @@ fn is_about_the_object(request: &Request<'_>, error: &S3Error) -> bool {
     let own = error.status == 500
         || ((400..500).contains(&error.status) && !matches!(error.status, 408 | 429 | 499));
     own && !request.key.is_empty() && judge_error(error) != Verdict::Throttled
+}
+
+/// The flag whose wish this storage does not know: a storage class, or an encryption of its own.
+fn unknown_storing(request: &Request<'_>, error: &S3Error) -> Option<&'static str> {
+    let asks = |name: &str| request.headers.iter().any(|(n, _)| n == name);
+    let code = error.code.as_str();
+    let encrypts = asks("x-amz-server-side-encryption") && (400..600).contains(&error.status);
+    match code {
+        "InvalidStorageClass" if asks("x-amz-storage-class") => Some("--storage-class"),
+        "NotImplemented" | "InvalidEncryptionAlgorithmError" if encrypts => Some("--sse"),
+        _ if encrypts && code.starts_with("KMS") => Some("--sse-kms-key-id"),
+        _ => None,
+    }
 }
 
 /// S3 Glacier Flexible Retrieval, Deep Archive, and the archive tiers of Intelligent-Tiering.

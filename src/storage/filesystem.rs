@@ -388,7 +388,7 @@ fn info(key: String, metadata: &Metadata) -> Result<ObjectInfo> {
 }
 
 /// `doing path: why`, with the kind that fits.
-fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
+pub(crate) fn failure(doing: &str, path: &Path, error: io::Error) -> Error {
     let denied = matches!(
         error.kind(),
         ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem

@@ -36,7 +36,7 @@ pub fn s3(session: &Session, flags: &ValidateS3) -> Result<Outcome> {
         lock: given(&flags.retention_mode),
         past: given(&flags.point_in_time),
     };
-    let report = validate::s3(&storage, meant, &*session.reporter)?;
+    let report = validate::s3(&storage, meant, &*session.reporter, session.stop()?)?;
     Ok(outcome(&report))
 }
 
@@ -48,7 +48,11 @@ pub fn filesystem(session: &Session) -> Result<Outcome> {
     let StorageChoice::Filesystem(path) = &resolved.choice else {
         return Err(Error::failed("this is no folder"));
     };
-    Ok(outcome(&validate::folder(path, &*session.reporter)?))
+    Ok(outcome(&validate::folder(
+        path,
+        &*session.reporter,
+        session.stop()?,
+    )?))
 }
 
 fn outcome(report: &Report) -> Outcome {

@@ -3,10 +3,10 @@
 use super::report::{Group, Report, Verdict};
 use super::scratch::{LARGE, name, noise};
 use super::speed::{Probe, measure};
-use crate::error::{Context, Kind, Result};
+use crate::error::{Kind, Result};
 use crate::id::Id;
-use crate::report::{Event, Observer};
-use crate::storage::filesystem::FilesystemStorage;
+use crate::report::{Event, Observer, Stop};
+use crate::storage::filesystem::{FilesystemStorage, failure};
 use crate::storage::{PutOptions, Storage};
 use crate::units::Time;
 use std::path::Path;
@@ -15,12 +15,12 @@ use std::path::Path;
 ///
 /// # Errors
 /// `BucketMissing` where there is no folder, and what keeps anything from being put there.
-pub fn folder(root: &Path, observer: &dyn Observer) -> Result<Report> {
+pub fn folder(root: &Path, observer: &dyn Observer, stop: &Stop) -> Result<Report> {
     observer.event(Event::Phase("looking for the folder"));
     FilesystemStorage::open(root, false)?;
     let scratch = root.join(name()?);
-    std::fs::create_dir(&scratch).context(|| format!("creating {}", scratch.display()))?;
-    let asked = ask(&scratch, observer);
+    std::fs::create_dir(&scratch).map_err(|e| failure("creating", &scratch, e))?;
+    let asked = ask(&scratch, observer, stop);
     observer.event(Event::Phase("removing what was put"));
     let removed = std::fs::remove_dir_all(&scratch);
     let mut report = asked?;
@@ -31,7 +31,7 @@ pub fn folder(root: &Path, observer: &dyn Observer) -> Result<Report> {
     Ok(report)
 }
 
-fn ask(scratch: &Path, observer: &dyn Observer) -> Result<Report> {
+fn ask(scratch: &Path, observer: &dyn Observer, stop: &Stop) -> Result<Report> {
     let storage = FilesystemStorage::open(scratch, false)?;
     let mut report = Report::default();
     observer.event(Event::Phase("checking operations"));
@@ -94,7 +94,8 @@ fn ask(scratch: &Path, observer: &dyn Observer) -> Result<Report> {
             get: &|n| storage.get(&key(n), length).ok().map(|b| b.len() as u64),
         },
         &mut report,
-    );
+        stop,
+    )?;
     Ok(report)
 }
 

@@ -8,7 +8,7 @@ use super::scratch::{LARGE, Scratch, noise};
 use super::speed::{Probe, measure};
 use super::{operations, report::Verdict};
 use crate::error::Result;
-use crate::report::{Event, Observer};
+use crate::report::{Event, Observer, Stop};
 use crate::s3::provider::Checksum;
 use crate::s3::request;
 use crate::storage::Storage;
@@ -18,7 +18,12 @@ use crate::storage::s3::S3Storage;
 ///
 /// # Errors
 /// `BucketMissing`, and whatever keeps the first request from being answered; all else is in the report.
-pub fn s3(storage: &S3Storage, meant: Meant, observer: &dyn Observer) -> Result<Report> {
+pub fn s3(
+    storage: &S3Storage,
+    meant: Meant,
+    observer: &dyn Observer,
+    stop: &Stop,
+) -> Result<Report> {
     observer.event(Event::Phase("looking for the bucket"));
     if let Err(e) = storage.check_place()
         && e.kind() != crate::error::Kind::PermissionDenied
@@ -32,10 +37,15 @@ pub fn s3(storage: &S3Storage, meant: Meant, observer: &dyn Observer) -> Result<
         provider: client.provider().name.to_owned(),
         ..Report::default()
     };
-    let result = ask(&scratch, meant, &mut report, observer);
+    let result = ask(&scratch, meant, &mut report, observer, stop);
     features_at_once(storage, &mut report);
     observer.event(Event::Phase("removing what was put"));
     report.left_behind = scratch.remove();
+    if result.is_err() {
+        for key in &report.left_behind {
+            observer.event(Event::Warning(&format!("{key} could not be removed")));
+        }
+    }
     report.clock_ms = client.clock().skew_ms();
     result.map(|()| report)
 }
@@ -45,19 +55,23 @@ fn ask(
     meant: Meant,
     report: &mut Report,
     observer: &dyn Observer,
+    stop: &Stop,
 ) -> Result<()> {
     observer.event(Event::Phase("checking permissions"));
     let granted = permissions::check(scratch, meant, report);
     let (mut condition, mut checksum) = (None, false);
+    stop.check()?;
     if granted.put {
         observer.event(Event::Phase("checking operations"));
         operations::check(scratch, granted, report)?;
+        stop.check()?;
         observer.event(Event::Phase("checking what the storage checks"));
         (condition, checksum) = integrity::check(scratch, granted, report);
         // What cannot be removed again is not put in such amounts.
+        stop.check()?;
         if granted.get && granted.delete {
             observer.event(Event::Phase("measuring"));
-            speeds(scratch, report)?;
+            speeds(scratch, report, stop)?;
         }
         report.keeps_versions = keeps_versions(scratch);
     }
@@ -72,7 +86,7 @@ fn keeps_versions(scratch: &Scratch<'_>) -> bool {
     answer.is_ok_and(|a| a.header("x-amz-version-id").is_some_and(|v| v != "null"))
 }
 
-fn speeds(scratch: &Scratch<'_>, report: &mut Report) -> Result<()> {
+fn speeds(scratch: &Scratch<'_>, report: &mut Report, stop: &Stop) -> Result<()> {
     let body = noise(LARGE)?;
     let length = body.len() as u64;
     let name = |number: usize| format!("speed/{number}");
@@ -86,8 +100,7 @@ fn speeds(scratch: &Scratch<'_>, report: &mut Report) -> Result<()> {
         put: &|n| scratch.put(&name(n), &body).ok().map(|_| length),
         get: &|n| scratch.get(&name(n)).ok().map(|b| b.len() as u64),
     };
-    measure(&probe, report);
-    Ok(())
+    measure(&probe, report, stop)
 }
 
 /// What Corso will use, as its own table has it and as the answers were.

@@ -1,6 +1,8 @@
 //! Latency, and throughput by the number of requests at a time.
 
 use super::report::{Report, Speed};
+use crate::error::Result;
+use crate::report::Stop;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -21,7 +23,10 @@ pub struct Probe<'a> {
 }
 
 /// Measures.
-pub fn measure(probe: &Probe<'_>, report: &mut Report) {
+///
+/// # Errors
+/// Only that a stop was asked for.
+pub fn measure(probe: &Probe<'_>, report: &mut Report, stop: &Stop) -> Result<()> {
     let mut times: Vec<Duration> = (0..PINGS)
         .filter_map(|_| {
             let begin = Instant::now();
@@ -32,6 +37,7 @@ pub fn measure(probe: &Probe<'_>, report: &mut Report) {
     let median = times.get(times.len() / 2).copied().unwrap_or_default();
     report.latency_us = median.as_micros().min(u128::from(u64::MAX)) as u64;
     for connections in CONNECTIONS {
+        stop.check()?;
         let (put, up) = at_once(connections, ROUNDS, probe.put);
         let (_, down) = at_once(connections, put, probe.get);
         report.speeds.push(Speed {
@@ -40,6 +46,7 @@ pub fn measure(probe: &Probe<'_>, report: &mut Report) {
             down,
         });
     }
+    Ok(())
 }
 
 /// Runs `work` for 0, 1, ... up to `most`, `connections` at a time, until the time is up. Gives how many were begun, and

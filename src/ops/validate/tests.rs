@@ -1,5 +1,5 @@
 use super::*;
-use crate::report::Silent;
+use crate::report::{Silent, Stop};
 use crate::s3::credentials::Credentials;
 use crate::s3::transport::{Broken, HttpRequest, HttpResponse, Transport};
 use crate::storage::s3::{S3Config, S3Storage};
@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 fn a_folder_is_fit_and_left_as_it_was() {
     let place = tempfile::tempdir().unwrap();
     std::fs::write(place.path().join("other"), b"x").unwrap();
-    let report = folder(place.path(), &Silent).unwrap();
+    let report = folder(place.path(), &Silent, &Stop::default()).unwrap();
     assert!(report.is_fit(), "{report:?}");
     assert_eq!(
         report.finding("conditional create").unwrap().detail,
@@ -28,7 +28,7 @@ fn a_folder_is_fit_and_left_as_it_was() {
 fn a_folder_that_is_not_there_is_not_made() {
     let place = tempfile::tempdir().unwrap();
     let missing = place.path().join("missing");
-    assert!(folder(&missing, &Silent).is_err());
+    assert!(folder(&missing, &Silent, &Stop::default()).is_err());
     assert!(!missing.exists());
 }
 
@@ -78,7 +78,7 @@ fn where_nothing_can_be_deleted_little_is_put() {
     let storage = S3Storage::with_transport(config, Box::new(bucket.clone())).unwrap();
     let usual = storage.client().provider().connections;
     let storage = storage.letting_through(usual + 7);
-    let report = s3(&storage, Meant::default(), &Silent).unwrap();
+    let report = s3(&storage, Meant::default(), &Silent, &Stop::default()).unwrap();
     assert_eq!(report.denied(), ["s3:DeleteObject"]);
     assert!(report.keeps_versions && report.speeds.is_empty());
     let asked = bucket.0.lock().unwrap();
@@ -92,4 +92,34 @@ fn where_nothing_can_be_deleted_little_is_put() {
         .iter()
         .find(|f| f.name == "requests at a time");
     assert_eq!(at_once.unwrap().why, format!("up to {usual}"));
+}
+
+#[test]
+fn who_stops_it_is_told_what_stays() {
+    #[derive(Default)]
+    struct Warnings(Mutex<Vec<String>>);
+    impl crate::report::Observer for Warnings {
+        fn event(&self, event: crate::report::Event<'_>) {
+            if let crate::report::Event::Warning(text) = event {
+                self.0.lock().unwrap().push(text.to_owned());
+            }
+        }
+    }
+    let (stop, warnings) = (Stop::default(), Warnings::default());
+    stop.request(2);
+    let mut config = S3Config::new("bkt", Credentials::new("AK", "SK", None, "test"));
+    config.endpoint = "localhost:9000".into();
+    let bucket = Box::new(Undeletable::default());
+    let storage = S3Storage::with_transport(config, bucket).unwrap();
+    let ended = s3(&storage, Meant::default(), &warnings, &stop).unwrap_err();
+    assert_eq!(ended.kind(), crate::error::Kind::Interrupted);
+    let said = warnings.0.lock().unwrap();
+    assert!(
+        said.iter().any(|w| w.ends_with("could not be removed")),
+        "{said:?}"
+    );
+    let place = tempfile::tempdir().unwrap();
+    let ended = folder(place.path(), &Silent, &stop).unwrap_err();
+    assert_eq!(ended.kind(), crate::error::Kind::Interrupted);
+    assert!(std::fs::read_dir(place.path()).unwrap().next().is_none());
 }

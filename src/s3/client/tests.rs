@@ -367,6 +367,31 @@ fn what_is_about_one_object_is_told_from_what_is_about_all() {
 }
 
 #[test]
+fn a_class_or_an_encryption_that_is_not_there_is_told_by_its_flag() {
+    let class = request::Put {
+        storage_class: Some("COLD"),
+        ..request::Put::default()
+    };
+    let encryption = request::Put {
+        encryption: Some("aws:kms"),
+        ..request::Put::default()
+    };
+    for (put, status, code, flag) in [
+        (class, 400, "InvalidStorageClass", "--storage-class"),
+        (encryption, 501, "NotImplemented", "--sse,"),
+        (encryption, 400, "KMS.NotFoundException", "--sse-kms-key-id"),
+    ] {
+        let (client, _) = client(vec![error(status, code)]);
+        let id = crate::id::Id::sha256(b"x");
+        let request = request::put_object("k", b"x", &id, put);
+        let failure = client.send(&request, Limits::default()).unwrap_err();
+        let said = crate::s3::explain::explain(&client, &request, &failure);
+        assert_eq!(said.kind(), Kind::Usage);
+        assert!(said.to_string().contains(flag), "{said}");
+    }
+}
+
+#[test]
 fn a_web_page_is_no_answer() {
     let page = |status, headers: Vec<(&'static str, String)>| {
         let mut all = vec![("content-type", "text/html; charset=utf-8".to_string())];
