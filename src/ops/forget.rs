@@ -255,7 +255,7 @@ pub fn delete(
     for batch in ids.chunks(BATCH) {
         stop.check()?;
         let record = |id: &Id| record(repo, id, observer);
-        let recorded = each_at_once(repo.threads.fetchers, batch, &record);
+        let recorded = each_at_once(repo.threads.loaders, batch, &record);
         let recorded = recorded.into_iter().collect::<Result<Vec<bool>>>()?;
         records += recorded.into_iter().filter(|r| *r).count();
         let keys: Vec<String> = batch.iter().map(|id| format!("snapshots/{id}")).collect();

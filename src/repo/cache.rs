@@ -7,7 +7,7 @@
 //!                      state.json     the newest snapshot seen of each writer
 //!                      slot           the key slot that was opened last: the others need not be listed and tried
 //!                      trees.json     the last tree of each source set, for keys that cannot read snapshots
-//! ROOT/<repository id>-past/          the same for `--point-in-time`; without the newest snapshots
+//! ROOT/<repository id>-past/          the same for `--point-in-time`; without what this host has seen
 //! ```
 //! A cache that fails costs time and never a result: what goes wrong is told once, as a warning (see
 //! [`Cache::take_warning`]).

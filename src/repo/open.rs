@@ -174,6 +174,9 @@ impl Repository {
             }
         }
         let cache = open_cache(cache_root, &made.repo, &*storage, observer);
+        if let Some(cache) = &cache {
+            cache.remember_slot(&slot);
+        }
         let threads = Threads::for_connections(storage.connections());
         Ok(Repository {
             storage,
@@ -223,6 +226,7 @@ impl Repository {
         let cache = open_cache(cache_root, &config.repo, &*storage, observer);
         if let Some(cache) = &cache
             && before != Some(slot)
+            && storage.moment().is_none()
         {
             cache.remember_slot(&slot);
         }

@@ -24,8 +24,11 @@ use std::time::{Duration, Instant};
 const GRID: u64 = 256 * KIB;
 /// Two wanted runs of a pack with at most this much between them are read as one.
 const GAP: u64 = 512 * KIB;
-/// Longest single request; bounds memory together with the number of fetchers.
+/// Longest single request.
 const MAX_RANGE: u64 = 8 * MIB;
+/// Ranges that are on their way or being handed out, in bytes: where nothing else needs memory, and beside uploads.
+const ALONE: u64 = 96 * MIB;
+const BESIDE: u64 = 32 * MIB;
 /// How many requests' chunks are opened and handed out at a time: each needs room for a whole chunk beside the range.
 const HANDING: u64 = 4;
 /// Metadata packs up to this size are read whole.
@@ -55,6 +58,8 @@ pub struct Reader {
     meta: Mutex<VecDeque<(Id, Arc<Vec<u8>>)>>,
     /// Packs that could not be read, since when and why.
     shut: Mutex<HashMap<Id, (Instant, Error)>>,
+    /// The ranges of `get_many`. Entered before a key slot is locked.
+    room: Gate,
     /// Who hands out chunks, one each.
     handing: Gate,
 }
@@ -85,6 +90,7 @@ impl Reader {
         let index = repo.readable_index(observer)?;
         let mut reader = Self::with_index(repo, writer, epoch, Arc::new(index))?;
         reader.reloaded = Some(Mutex::default());
+        reader.room = Gate::new(ALONE);
         Ok(reader)
     }
 
@@ -105,6 +111,7 @@ impl Reader {
             pack_keys: Mutex::default(),
             meta: Mutex::default(),
             shut: Mutex::default(),
+            room: Gate::new(BESIDE),
             handing: Gate::new(HANDING),
         })
     }
@@ -178,10 +185,12 @@ impl Reader {
         Ok(slot.insert(key).clone())
     }
 
-    /// Bytes of a pack and its key. Whoever reads the beginning has the header, and others wait for it.
+    /// Bytes of a pack and its key. Whoever reads the beginning has the header, and others that come meanwhile wait for
+    /// it.
     fn range_and_key(&self, pack: &Id, start: u64, end: u64) -> Result<(Vec<u8>, Arc<ObjectKey>)> {
         let slot = self.key_slot(pack);
-        let mut early = (start == 0).then(|| lock(&slot));
+        let early = (start == 0).then(|| lock(&slot));
+        let mut early = early.filter(|known| known.is_none());
         let bytes = self.ask_range(pack, start, end)?;
         let header = early.as_ref().and_then(|_| bytes.get(..HEADER_LEN));
         let mut slot = early.take().unwrap_or_else(|| lock(&slot));
@@ -290,6 +299,7 @@ impl Reader {
         left: &mut Vec<Id>,
     ) -> Result<Vec<Id>> {
         let all = || fetch.rows.iter().map(|r| r.id).collect();
+        let _room = self.room.hold(fetch.end - fetch.start);
         let (bytes, key) = match self.range_and_key(&fetch.pack, fetch.start, fetch.end) {
             Err(e) if e.is_of_one_object() => return Ok(all()),
             other => other?,
@@ -495,6 +505,8 @@ mod tests {
     use crate::ops::testing::{World, noise};
     use crate::repo::InitOptions;
     use crate::storage::Storage;
+    use crate::storage::fault::Op;
+    use crate::storage::memory::{Phase, Request};
 
     fn row(offset: u64, stored: u64) -> PackRow {
         PackRow {
@@ -530,12 +542,26 @@ mod tests {
             index_format::open(&bytes, &world.repo.keyring, each).unwrap();
         }
         let epoch = world.repo.keyring.newest_epoch();
-        let reader = Reader::new(world.repo.clone(), Id16::ZERO, epoch, &Silent).unwrap();
-        let requests = reader.plan(&ids).0.len() as u64;
-        assert!(requests >= 4, "{requests}");
-        let before = world.storage.usage();
-        assert!(reader.get_many(&ids, &|_, _| Ok(())).is_empty());
-        assert_eq!(world.storage.usage().since(&before).get, requests);
+        let cost = || {
+            let reader = Reader::new(world.repo.clone(), Id16::ZERO, epoch, &Silent).unwrap();
+            let requests = reader.plan(&ids).0.len() as u64;
+            assert!(requests >= 4, "{requests}");
+            // The first range, which is that of the header as a rule, is the last to come.
+            let asked = Arc::new(AtomicUsize::new(0));
+            world
+                .storage
+                .set_hook(Some(Arc::new(move |request: &Request| {
+                    let ranged = (request.op, request.phase) == (Op::GetRange, Phase::Sent);
+                    if ranged && asked.fetch_add(1, Relaxed) == 0 {
+                        std::thread::sleep(Duration::from_millis(300));
+                    }
+                    Ok(())
+                })));
+            let before = world.storage.usage();
+            assert!(reader.get_many(&ids, &|_, _| Ok(())).is_empty());
+            world.storage.usage().since(&before).get - requests
+        };
+        assert!((0..3).any(|_| cost() == 0));
     }
 
     #[test]

@@ -116,7 +116,7 @@ impl Repository {
         .context(|| "listing records")?;
         let (mut found, mut damaged) = (Vec::new(), None);
         let read = |(name, _): &(Id, Time)| self.record(name);
-        let all = each_at_once(self.threads.fetchers, &listed, &read);
+        let all = each_at_once(self.threads.loaders, &listed, &read);
         for ((name, modified), record) in listed.into_iter().zip(all) {
             let record = match record {
                 Ok(Some(record)) => record,

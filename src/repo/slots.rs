@@ -201,11 +201,18 @@ pub(crate) fn open_any(
     before: Option<Id16>,
     observer: &dyn Observer,
 ) -> Result<(Id16, Keyring)> {
-    let again = before.and_then(|id| Some((id, read_slot(storage, &id).ok()??)));
-    let known = again.map(|(id, bytes)| (id, keyslot::open(&bytes, config, passphrase)));
-    let wrong = match known {
-        Some((id, Ok((_, keyring)))) => return Ok((id, keyring)),
-        Some((id, Err(e))) if e.kind() == Kind::PassphraseWrong => Some(id),
+    let known = match before.map(|id| read_slot(storage, &id)) {
+        Some(Err(e)) if !e.is_of_one_object() => return Err(e),
+        Some(Ok(Some(bytes))) => Some(keyslot::open(&bytes, config, passphrase)),
+        _ => None,
+    };
+    let wrong = match (before, known) {
+        (Some(id), Some(Ok((_, keyring)))) => return Ok((id, keyring)),
+        (id, Some(Err(e))) if e.kind() == Kind::PassphraseWrong => id,
+        (_, Some(Err(e))) => {
+            observer.event(Event::Debug(&format!("the key slot opened before: {e}")));
+            None
+        }
         _ => None,
     };
     let (mut opened, mut worst) = (None, None);
@@ -370,6 +377,9 @@ impl Repository {
         let old = self.slot;
         let label = Slot::decode(&self.storage.get(&key_of(&old), MAX_SLOT as u64)?)?.label;
         self.slot = put_slot(&self.slots(), &self.keyring, passphrase, &label)?.id;
+        if let Some(cache) = &self.cache {
+            cache.remember_slot(&self.slot);
+        }
         self.storage.delete(&key_of(&old)).map_err(|e| {
             e.context(format!(
                 "removing the old key slot {old}; the new passphrase works, and so does the old one"

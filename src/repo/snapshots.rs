@@ -186,7 +186,7 @@ impl Repository {
         let seen = self.seen();
         let listed = self.list_snapshots()?;
         let read = |l: &Listing| self.read_snapshot(l);
-        let all = each_at_once(self.threads.fetchers, &listed, &read);
+        let all = each_at_once(self.threads.loaders, &listed, &read);
         for (listed, snapshot) in listed.iter().zip(all) {
             match snapshot {
                 Ok(snapshot) => found.push(snapshot),

@@ -8,9 +8,9 @@ use std::sync::{Mutex, PoisonError};
 /// Threads of a run. What a run does, and in which order it must happen, does not depend on them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Threads {
-    /// Requests under way at a time when reading ranges of packs, and small objects.
+    /// Requests under way at a time for ranges of packs, and where answers are small.
     pub fetchers: usize,
-    /// The same for objects that are read whole and may be large: those of the index.
+    /// The same for objects that are read whole and may be large: those of the index, backups, records.
     pub loaders: usize,
     /// Threads that seal and upload packs; none: whoever fills a pack uploads it.
     pub uploaders: usize,

@@ -27,7 +27,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Bodies above this wait for `100 Continue`, so that a refusal is read instead of a broken pipe; once one was taken, only
-/// after the next failure.
+/// what is sent again and what follows a failure.
 const EXPECT_ABOVE: usize = MIB as usize;
 
 /// Longest error answer that is read.
@@ -288,7 +288,7 @@ impl Client {
             partial.clear();
         }
         let range = download::range_header(request.range, partial.len() as u64);
-        let (url, headers) = self.signed(request, &keys, &region, signed, range);
+        let (url, headers) = self.signed(request, &keys, &region, signed, range, number > 1);
         let body = matches!(request.method, "PUT" | "POST").then_some(&*request.body);
         let length = body.map_or(0, |b| b.len() as u64);
         self.meter.request(request.action, length, number > 1);
@@ -391,6 +391,7 @@ impl Client {
         region: &str,
         time: Time,
         range: Option<String>,
+        again: bool,
     ) -> (String, Vec<(String, String)>) {
         let address = self.endpoint.address(&self.bucket, region);
         let path = match (address.base.as_str(), request.key.as_str()) {
@@ -417,7 +418,7 @@ impl Client {
             "user-agent".into(),
             concat!("corso/", env!("CARGO_PKG_VERSION")).into(),
         ));
-        let asks = self.provider().expect_continue && !self.takes.load(Relaxed);
+        let asks = self.provider().expect_continue && (again || !self.takes.load(Relaxed));
         if asks && request.body.len() > EXPECT_ABOVE {
             headers.push(("expect".into(), "100-continue".into()));
         }

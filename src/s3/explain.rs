@@ -51,7 +51,7 @@ fn service(client: &Client, request: &Request<'_>, error: &S3Error) -> Error {
     let said = said(error);
     if let Some(flag) = unknown_storing(request, error) {
         let text = format!("the storage refuses what {flag} asks for: {said}");
-        let hint = format!("connect again without {flag}, or with what this provider has");
+        let hint = format!("leave out {flag}, or ask for what this provider has");
         return Error::usage(text).hint(hint);
     }
     match (error.status, error.code.as_str()) {
@@ -114,15 +114,22 @@ fn is_about_the_object(request: &Request<'_>, error: &S3Error) -> bool {
     own && !request.key.is_empty() && judge_error(error) != Verdict::Throttled
 }
 
-/// The flag whose wish this storage does not know: a storage class, or an encryption of its own.
+/// The flag whose wish this storage does not know: a storage class, or an encryption of its own. A key that is switched
+/// off or out of reach is no wish, and may come back.
 fn unknown_storing(request: &Request<'_>, error: &S3Error) -> Option<&'static str> {
     let asks = |name: &str| request.headers.iter().any(|(n, _)| n == name);
-    let code = error.code.as_str();
-    let encrypts = asks("x-amz-server-side-encryption") && (400..600).contains(&error.status);
-    match code {
+    let encryption = match asks("x-amz-server-side-encryption-aws-kms-key-id") {
+        true => Some("--sse-kms-key-id"),
+        false => asks("x-amz-server-side-encryption").then_some("--sse"),
+    };
+    match error.code.as_str() {
         "InvalidStorageClass" if asks("x-amz-storage-class") => Some("--storage-class"),
-        "NotImplemented" | "InvalidEncryptionAlgorithmError" if encrypts => Some("--sse"),
-        _ if encrypts && code.starts_with("KMS") => Some("--sse-kms-key-id"),
+        "KMS.NotFoundException" | "KMS.InvalidKeyUsageException" => encryption,
+        "InvalidEncryptionAlgorithmError" => encryption.map(|_| "--sse"),
+        // MinIO without a key service.
+        "NotImplemented" if error.message.to_lowercase().contains("encryption") => {
+            encryption.map(|_| "--sse")
+        }
         _ => None,
     }
 }

@@ -23,11 +23,14 @@ pub fn folder(root: &Path, observer: &dyn Observer, stop: &Stop) -> Result<Repor
     let asked = ask(&scratch, observer, stop);
     observer.event(Event::Phase("removing what was put"));
     let removed = std::fs::remove_dir_all(&scratch);
-    let mut report = asked?;
+    let left = removed.is_err().then(|| scratch.display().to_string());
+    let mut report = asked.inspect_err(|_| {
+        if let Some(left) = &left {
+            observer.event(Event::Warning(&format!("{left} could not be removed")));
+        }
+    })?;
     report.place = format!("path {}", root.display());
-    if removed.is_err() {
-        report.left_behind.push(scratch.display().to_string());
-    }
+    report.left_behind.extend(left);
     Ok(report)
 }
 

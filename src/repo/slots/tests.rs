@@ -3,6 +3,7 @@
 use super::*;
 use crate::ops::testing::World;
 use crate::report::Silent;
+use crate::storage::memory::Request;
 use std::sync::Arc;
 
 fn plant(world: &World, name: &str, bytes: &[u8]) {
@@ -52,6 +53,14 @@ fn the_slot_that_was_opened_before_needs_no_list() {
         .storage
         .tamper(&key_of(&other.id), |bytes| bytes[200] ^= 1);
     assert_eq!(cost("full", other.id).0, Some(own));
+    // A storage out of reach is not asked for a list, too.
+    world.storage.set_hook(Some(Arc::new(|_: &Request| {
+        Err(Error::new(Kind::Network, "no answer"))
+    })));
+    let usage = world.storage.usage();
+    let ended = opens_after(&world, "full", Some(own)).unwrap_err();
+    assert_eq!(ended.kind(), Kind::Network);
+    assert_eq!(world.storage.usage().since(&usage).list, 0);
 }
 
 #[test]

@@ -303,6 +303,14 @@ fn only_the_first_large_body_waits_and_those_after_a_failure() {
     let sent = script.sent.lock().unwrap();
     let waited: Vec<bool> = sent.iter().map(|s| header(s, "expect").is_some()).collect();
     assert_eq!(waited, [true, false, false, true, false]);
+    // Sent again it asks, though another upload may have been taken meanwhile.
+    let put = request::put_object("k", &body, &id, request::Put::default());
+    assert!(client.takes.load(Relaxed));
+    for again in [false, true] {
+        let (keys, time) = (client.credentials(), Time::local_now());
+        let (_, headers) = client.signed(&put, &keys, "us-east-1", time, None, again);
+        assert_eq!(headers.iter().any(|(name, _)| name == "expect"), again);
+    }
 }
 
 #[test]
@@ -376,10 +384,15 @@ fn a_class_or_an_encryption_that_is_not_there_is_told_by_its_flag() {
         encryption: Some("aws:kms"),
         ..request::Put::default()
     };
+    let own_key = request::Put {
+        kms_key: Some("arn:aws:kms:x"),
+        ..encryption
+    };
     for (put, status, code, flag) in [
         (class, 400, "InvalidStorageClass", "--storage-class"),
-        (encryption, 501, "NotImplemented", "--sse,"),
-        (encryption, 400, "KMS.NotFoundException", "--sse-kms-key-id"),
+        (encryption, 400, "InvalidEncryptionAlgorithmError", "--sse,"),
+        (encryption, 400, "KMS.NotFoundException", "--sse,"),
+        (own_key, 400, "KMS.NotFoundException", "--sse-kms-key-id,"),
     ] {
         let (client, _) = client(vec![error(status, code)]);
         let id = crate::id::Id::sha256(b"x");
@@ -388,6 +401,15 @@ fn a_class_or_an_encryption_that_is_not_there_is_told_by_its_flag() {
         let said = crate::s3::explain::explain(&client, &request, &failure);
         assert_eq!(said.kind(), Kind::Usage);
         assert!(said.to_string().contains(flag), "{said}");
+    }
+    // A key that is switched off for a while, and what the storage lacks for another reason.
+    for (status, code) in [(400, "KMS.DisabledException"), (501, "NotImplemented")] {
+        let (client, _) = client(vec![error(status, code)]);
+        let id = crate::id::Id::sha256(b"x");
+        let request = request::put_object("k", b"x", &id, own_key);
+        let failure = client.send(&request, Limits::default()).unwrap_err();
+        let said = crate::s3::explain::explain(&client, &request, &failure);
+        assert_eq!(said.kind(), Kind::Network, "{said}");
     }
 }
 
